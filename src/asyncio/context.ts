@@ -1,0 +1,87 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Scope } from './scope.ts';
+import type { Task } from './task.ts';
+
+/**
+ * What is ambient: one immutable object in the one AsyncLocalStorage of Sobaya. Entering costs about 0.5 µs and
+ * grows with every further storage in the process, hence one storage and few entries: once per request and task.
+ */
+export class Context {
+  readonly scope: Scope;
+  readonly task: Task<unknown> | null;
+  /** User variables, copied on write. */
+  readonly vars: ReadonlyMap<ContextVar<unknown>, unknown> | null;
+  /** The timeline of the current request, for whoever records one; null when nobody does. */
+  readonly trace: object | null;
+  /** The innermost open span in `trace`. */
+  readonly span: number;
+
+  constructor(
+    scope: Scope,
+    task: Task<unknown> | null,
+    vars: ReadonlyMap<ContextVar<unknown>, unknown> | null,
+    trace: object | null,
+    span: number,
+  ) {
+    this.scope = scope;
+    this.task = task;
+    this.vars = vars;
+    this.trace = trace;
+    this.span = span;
+  }
+
+  withScope(scope: Scope): Context {
+    return new Context(scope, this.task, this.vars, this.trace, this.span);
+  }
+
+  withVar<T>(variable: ContextVar<T>, value: T): Context {
+    const vars = new Map(this.vars ?? []).set(variable as ContextVar<unknown>, value);
+    return new Context(this.scope, this.task, vars, this.trace, this.span);
+  }
+
+  withSpan(trace: object | null, span: number): Context {
+    return new Context(this.scope, this.task, this.vars, trace, span);
+  }
+}
+
+const storage = new AsyncLocalStorage<Context>();
+
+/** The context outside every request and task. Its scope is cancelled only at shutdown. */
+export const rootContext = new Context(new Scope(null), null, null, null, -1);
+
+export function currentContext(): Context {
+  return storage.getStore() ?? rootContext;
+}
+
+/** For builders: runs `fn` with `context` as the ambient one. */
+export function runInContext<A extends unknown[], R>(context: Context, fn: (...args: A) => R, ...args: A): R {
+  return storage.run(context, fn, ...args);
+}
+
+/** The AbortSignal of the current scope, for APIs that want one for longer than a call (else `withSignal`). */
+export function currentSignal(): AbortSignal {
+  return currentContext().scope.signal;
+}
+
+/** A variable that follows the async context: Python's contextvars. A child never changes what its parent sees. */
+export class ContextVar<T> {
+  readonly name: string;
+  readonly #initial: T | undefined;
+
+  constructor(name: string, initial?: T) {
+    this.name = name;
+    this.#initial = initial;
+  }
+
+  get(): T | undefined {
+    const vars = currentContext().vars;
+    return vars?.has(this as ContextVar<unknown>)
+      ? (vars.get(this as ContextVar<unknown>) as T)
+      : this.#initial;
+  }
+
+  /** Runs `fn` with the variable set to `value`, for `fn` and everything it starts. */
+  run<R>(value: T, fn: () => R): R {
+    return storage.run(currentContext().withVar(this, value), fn);
+  }
+}

@@ -1,0 +1,2 @@
+/** Errors of the room `application`. */
+export const applicationErrors = {};

@@ -1,0 +1,2 @@
+/** Errors of the room `cli`. */
+export const cliErrors = {};

@@ -1,0 +1,2 @@
+/** Errors of the room `client`. */
+export const clientErrors = {};

@@ -1,0 +1,2 @@
+/** Errors of the room `db`. */
+export const dbErrors = {};

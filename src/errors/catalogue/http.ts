@@ -1,0 +1,2 @@
+/** Errors of the room `http`. */
+export const httpErrors = {};

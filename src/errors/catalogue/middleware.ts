@@ -1,0 +1,2 @@
+/** Errors of the room `middleware`. */
+export const middlewareErrors = {};

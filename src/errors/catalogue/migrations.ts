@@ -1,0 +1,2 @@
+/** Errors of the room `migrations`. */
+export const migrationsErrors = {};

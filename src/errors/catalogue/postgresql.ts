@@ -1,0 +1,2 @@
+/** Errors of the room `postgresql`. */
+export const postgresqlErrors = {};

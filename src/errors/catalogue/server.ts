@@ -1,0 +1,2 @@
+/** Errors of the room `server`. */
+export const serverErrors = {};

@@ -1,0 +1,2 @@
+/** Errors of the room `sync`. */
+export const syncErrors = {};

@@ -1,0 +1,2 @@
+/** Errors of the room `templates`. */
+export const templatesErrors = {};

@@ -1,0 +1,2 @@
+/** Errors of the room `test`. */
+export const testErrors = {};

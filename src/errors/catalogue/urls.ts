@@ -1,0 +1,2 @@
+/** Errors of the room `urls`. */
+export const urlsErrors = {};

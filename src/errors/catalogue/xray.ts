@@ -1,0 +1,2 @@
+/** Errors of the room `xray`. */
+export const xrayErrors = {};

@@ -1,0 +1,15 @@
+/** The catalogue of errors: stable codes, classes by who is at fault, messages that say what to do. */
+export {
+  BadRequest,
+  type ErrorParts,
+  type Fault,
+  ImproperlyConfigured,
+  isSobayaError,
+  OperationalError,
+  SobayaError,
+  UsageError,
+} from './base.ts';
+export { describe } from './catalogue/define.ts';
+export { catalogue, catalogueByRoom } from './catalogue/index.ts';
+export { type ErrorCode, fault } from './fault.ts';
+export { CancelledError, TimeoutError } from './flow.ts';
