@@ -1,2 +1,78 @@
+import { ImproperlyConfigured, UsageError } from '../base.ts';
+import { describe, entry } from './define.ts';
+
 /** Errors of the room `cli`. */
-export const cliErrors = {};
+export const cliErrors = {
+  SBY_CLI_UNKNOWN_COMMAND: entry(UsageError, {
+    about: 'The first word after `sobaya` names a command; `sobaya --help` lists them.',
+    example: { name: 'sevre', similar: 'serve' as string | null },
+    parts: ({ name, similar }: { name: string; similar: string | null }) => ({
+      what: `There is no command ${describe(name)}`,
+      fix: similar ? `Did you mean "sobaya ${similar}"` : 'See sobaya --help',
+    }),
+  }),
+  SBY_CLI_NO_APPLICATION: entry(ImproperlyConfigured, {
+    about:
+      'The command needs the application, and neither the command line nor a package.json says where it is.',
+    example: { cwd: '/srv/soba' },
+    parts: ({ cwd }: { cwd: string }) => ({
+      what: 'No application was named, and no package.json here or above names one',
+      where: cwd,
+      fix: 'Give --app MODULE[:EXPORT], or put "sobaya": { "application": "./app.ts:application" } into package.json',
+    }),
+  }),
+  SBY_CLI_NO_MODULE: entry(ImproperlyConfigured, {
+    about:
+      'MODULE in MODULE[:EXPORT] is a path from the current folder (or from the folder of package.json).',
+    example: { spec: 'shop/asgi.ts:application', path: '/srv/soba/shop/asgi.ts' },
+    parts: ({ spec, path }: { spec: string; path: string }) => ({
+      what: `There is no module ${path}`,
+      where: `looking for ${describe(spec)}`,
+      fix: 'Write the path of the file that exports the application, as in "shop/asgi.ts:application"',
+    }),
+  }),
+  SBY_CLI_IMPORT_FAILED: entry(ImproperlyConfigured, {
+    about: 'The module of the application was found, but threw while it was imported.',
+    example: {
+      module: 'shop/asgi.ts',
+      why: 'TypeError: menu is not iterable',
+      at: 'shop/menu.ts:12:9' as string | undefined,
+    },
+    parts: ({ module, why, at }: { module: string; why: string; at: string | undefined }) => ({
+      what: `${module} failed while it was imported: ${why}`,
+      where: at ?? '',
+      fix: 'Mend that; --traceback shows the whole stack',
+    }),
+  }),
+  SBY_CLI_NO_EXPORT: entry(ImproperlyConfigured, {
+    about: 'Without a name, the exports `application`, `app` and `default` are tried, in this order.',
+    example: { module: 'shop/asgi.ts', name: 'aplication' as string | null, available: ['application'] },
+    parts: ({ module, name, available }: { module: string; name: string | null; available: string[] }) => ({
+      what: name
+        ? `${module} has no export ${describe(name)}`
+        : `${module} exports neither application nor app nor default`,
+      where: available.length > 0 ? `it exports ${available.join(', ')}` : 'it exports nothing',
+      fix:
+        available.length > 0
+          ? `Name one of them: ${module}:${available[0]}`
+          : 'Write export const application = createApp({ … })',
+    }),
+  }),
+  SBY_CLI_NOT_AN_APPLICATION: entry(ImproperlyConfigured, {
+    about: 'An application is a function (scope, receive, send) => Promise<void>, as createApp() makes it.',
+    example: { module: 'shop/asgi.ts', name: 'application', got: { urls: [] } as unknown },
+    parts: ({ module, name, got }: { module: string; name: string; got: unknown }) => ({
+      what: `The export ${describe(name)} of ${module} is no application but ${describe(got)}`,
+      fix: 'Export what createApp() returns, or a function (scope, receive, send); for a function that makes one, give --factory',
+    }),
+  }),
+  SBY_CLI_BAD_PACKAGE_JSON: entry(ImproperlyConfigured, {
+    about: 'package.json is read to find the application, and is no JSON.',
+    example: { path: '/srv/soba/package.json', why: 'Unexpected token } in JSON' },
+    parts: ({ path, why }: { path: string; why: string }) => ({
+      what: `package.json cannot be read: ${why}`,
+      where: path,
+      fix: 'Mend the file, or name the application with --app',
+    }),
+  }),
+};
