@@ -1,77 +1,101 @@
 import { fault } from '../errors/index.ts';
+import { notAFunction } from './checks.ts';
 import { type Context, currentContext } from './context.ts';
-import { cancelled, Scope } from './scope.ts';
-import { isCancellation, notAFunction, type Startable, Task, type TaskOptions } from './task.ts';
+import { cancelled, leave, Scope } from './scope.ts';
+import {
+  cancelWith,
+  isCancellation,
+  onAbort,
+  type Startable,
+  type Supervisor,
+  Task,
+  type TaskOptions,
+} from './task.ts';
 
-type Result<X> = X extends Task<infer T> ? T : X extends () => infer R ? Awaited<R> : never;
-
-/**
- * Runs functions at the same time and gives their results in order. The first failure cancels the others, and
- * gather only returns once all have ended. A bare promise is refused: it already runs, outside this scope.
- */
-export async function gather<const X extends readonly (Startable<unknown> | Task<unknown>)[]>(
-  ...work: X
-): Promise<{ -readonly [K in keyof X]: Result<X[K]> }> {
-  for (const [index, item] of work.entries()) {
-    if (typeof item !== 'function' && !(item instanceof Task)) throw notAFunction('gather', index + 1, item);
-  }
-  const parent = currentContext();
-  const scope = new Scope(parent.scope);
-  const inner = parent.withScope(scope);
-  let failure: { error: unknown } | null = null;
-  const onEnd = (task: Task<unknown>): void => {
-    if (task.state === 'done' || failure !== null) return;
-    failure = { error: task.error };
-    scope.cancel(cancelled(`gather: "${task.name}" failed`, { cause: task.error }));
-  };
-  const tasks = work.map((item) => {
-    if (item instanceof Task) {
-      void item.ended.then(() => onEnd(item));
-      return item;
-    }
-    return new Task<unknown>(item, inner, undefined, onEnd);
-  });
-  for (const task of tasks) await task.ended;
-  scope.unlink();
-  if (failure !== null) throw (failure as { error: unknown }).error;
-  const results: unknown[] = [];
-  for (const task of tasks) results.push(await task);
-  return results as { -readonly [K in keyof X]: Result<X[K]> };
+export interface TaskGroupOptions {
+  /** For people: `sobaya ps`, messages. */
+  readonly name?: string | undefined;
+  /** The group is cancelled when this signal aborts. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Tasks that live and fail together; see `taskGroup`. */
 export class TaskGroup {
   readonly scope: Scope;
   readonly #parent: Context;
-  readonly #live = new Set<Task<unknown>>();
   readonly #errors: unknown[] = [];
+  #live = 0;
+  #onEmpty: (() => void) | null = null;
   #state: 'open' | 'shutting down' | 'finished' = 'open';
 
   /** For builders. Everybody else: `taskGroup`. */
-  constructor() {
+  constructor(name?: string) {
     this.#parent = currentContext();
-    this.scope = new Scope(this.#parent.scope);
+    this.scope = new Scope(this.#parent.scope, name === undefined ? 'task group' : `task group "${name}"`);
+    this.scope.held = true;
   }
 
   /** Starts `fn` now, as a task of this group. */
   start<T>(fn: Startable<T>, options: TaskOptions = {}): Task<Awaited<T>> {
     if (typeof fn !== 'function') throw notAFunction('group.start', 1, fn);
     if (this.#state !== 'open') throw fault('SBY_ASYNCIO_GROUP_CLOSED', { state: this.#state });
-    const context = this.#parent.withScope(this.scope);
-    const task = new Task(fn as Startable<Awaited<T>>, context, options.name, (t) =>
-      this.#onEnd(t as Task<unknown>),
+    return this.#start(fn, options);
+  }
+
+  /** For builders: the block is a task of the group too, so that a failing child interrupts it. */
+  startBlock<T>(block: (group: TaskGroup) => T | PromiseLike<T>, name: string): Task<Awaited<T>> {
+    return this.#start(
+      () => block(this),
+      { name },
+      (task) => {
+        // However the block was interrupted, what it started ends with it.
+        if (task.state === 'cancelled') this.#close('the block of the task group was cancelled', task.error);
+        this.#onEnd(task);
+      },
     );
-    if (!task.done) this.#live.add(task as Task<unknown>);
+  }
+
+  #start<T>(fn: Startable<T>, options: TaskOptions, onEnd: Supervisor = this.#onEnd): Task<Awaited<T>> {
+    this.#live++;
+    const context = this.#parent.withScope(this.scope);
+    const task = new Task(fn as Startable<Awaited<T>>, context, options.name, onEnd);
+    if (options.signal !== undefined) cancelWith(task as Task<unknown>, options.signal, 'group.start');
     return task;
   }
 
-  #onEnd(task: Task<unknown>): void {
-    this.#live.delete(task);
-    if (task.state !== 'failed') return;
-    if (this.scope.cancelled && isCancellation(task.error, this.scope.reason)) return;
-    this.#errors.push(task.error);
-    this.#close(`task group: "${task.name}" failed`, task.error);
+  /**
+   * Starts `fn` as a task and waits until it calls `ready(value)`; gives that value. For servers: the task goes on
+   * in the group. Fails with the task's error when it ends before it was ready.
+   */
+  async startUntilReady<T = void>(
+    fn: (ready: (value: T) => void) => unknown,
+    options: TaskOptions = {},
+  ): Promise<Awaited<T>> {
+    if (typeof fn !== 'function') throw notAFunction('group.startUntilReady', 1, fn);
+    if (this.#state !== 'open') throw fault('SBY_ASYNCIO_GROUP_CLOSED', { state: this.#state });
+    let isReady = false;
+    return await new Promise<T>((resolve, reject) => {
+      const ready = (value: T): void => {
+        isReady = true;
+        resolve(value);
+      };
+      const name = options.name ?? (fn.name || 'anonymous');
+      const task = this.start(() => fn(ready), { ...options, name });
+      void task.ended.then(() => {
+        if (isReady) return;
+        reject(task.state === 'done' ? fault('SBY_ASYNCIO_NEVER_READY', { name }) : task.error);
+      });
+    });
   }
+
+  readonly #onEnd = (task: Task<unknown>): void => {
+    if (task.state === 'failed' && !(this.scope.cancelled && isCancellation(task.error, this.scope.reason))) {
+      this.#errors.push(task.error);
+      this.#close(`task group: "${task.name}" failed`, task.error);
+    }
+    if (--this.#live > 0 || this.#onEmpty === null) return;
+    this.#onEmpty();
+  };
 
   #close(why: string, cause?: unknown): void {
     if (this.#state === 'open') this.#state = 'shutting down';
@@ -80,13 +104,20 @@ export class TaskGroup {
 
   /** Cancels all tasks of the group, the block included. */
   cancel(why = 'the task group was cancelled'): void {
+    if (this.#state === 'finished') throw fault('SBY_ASYNCIO_GROUP_CLOSED', { state: this.#state });
     this.#close(why);
   }
 
+  /** For builders: waits for all tasks, also those started meanwhile, and throws what failed. */
   async join(): Promise<void> {
-    while (this.#live.size > 0) for (const task of this.#live) await task.ended;
+    while (this.#live > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve;
+      });
+    }
     this.#state = 'finished';
-    this.scope.unlink();
+    const left = leave(this.scope, `the ${this.scope.kind} ended`);
+    if (left !== null) await left;
     if (this.#errors.length > 0) {
       const messages = this.#errors.map((error) => (error instanceof Error ? error.message : String(error)));
       throw new AggregateError(
@@ -96,16 +127,38 @@ export class TaskGroup {
     }
     this.#parent.scope.throwIfCancelled();
   }
+
+  /** Names what is going on in the group, for people. */
+  get state(): 'open' | 'shutting down' | 'finished' {
+    return this.#state;
+  }
+
+  /** Tasks of the group that have not ended. */
+  get size(): number {
+    return this.#live;
+  }
 }
 
 /**
  * Gives `block` a group to start tasks in, and ends when the block and all its tasks have ended. When one fails
  * the others are cancelled, the block too, and an AggregateError carries every real failure.
  */
-export async function taskGroup<T>(block: (group: TaskGroup) => T | PromiseLike<T>): Promise<Awaited<T>> {
+export async function taskGroup<T>(
+  block: (group: TaskGroup) => T | PromiseLike<T>,
+  options: TaskGroupOptions = {},
+): Promise<Awaited<T>> {
   if (typeof block !== 'function') throw notAFunction('taskGroup', 1, block);
-  const group = new TaskGroup();
-  const task = group.start(() => block(group), { name: block.name || 'task group' });
-  await group.join();
+  const group = new TaskGroup(options.name);
+  let unlisten: (() => void) | null = null;
+  if (options.signal !== undefined)
+    unlisten = onAbort(options.signal, 'taskGroup', () =>
+      group.cancel('the signal given to taskGroup() was aborted'),
+    );
+  const task = group.startBlock(block, block.name || options.name || 'task group');
+  try {
+    await group.join();
+  } finally {
+    unlisten?.();
+  }
   return await task;
 }

@@ -1,18 +1,81 @@
 /** Structured concurrency in plain async/await. The rules: docs/design/concurrency.md. */
-export { CancelledError, TimeoutError } from '../errors/index.ts';
+export {
+  BrokenBarrierError,
+  CancelledError,
+  QueueEmpty,
+  QueueFull,
+  QueueShutDown,
+  TimeoutError,
+} from '../errors/index.ts';
+export { Barrier, type BarrierStatistics } from './barrier.ts';
+export {
+  type BlockedMessage,
+  blockedChannel,
+  type SleepMessage,
+  sleepChannel,
+  type TaskMessage,
+  taskChannel,
+  type WaitMessage,
+  waitChannel,
+} from './channels.ts';
+export { type Clock, setClock } from './clock.ts';
+export { Condition, type ConditionStatistics } from './condition.ts';
 export { Context, ContextVar, currentContext, currentSignal, rootContext, runInContext } from './context.ts';
-export { gather, TaskGroup, taskGroup } from './group.ts';
-export { run } from './run.ts';
+export {
+  currentDeadline,
+  Deadline,
+  type DeadlineBlock,
+  moveOnAfter,
+  timeout,
+  timeoutAt,
+} from './deadline.ts';
+export { Event, type EventStatistics } from './event.ts';
+export { gather } from './gather.ts';
+export { TaskGroup, type TaskGroupOptions, taskGroup } from './group.ts';
+export { CapacityLimiter, type CapacityLimiterStatistics } from './limiter.ts';
+export { Held, Lock, type LockStatistics } from './lock.ts';
+export {
+  type ExceptionContext,
+  type ExceptionHandler,
+  type Executor,
+  getRunningLoop,
+  Handle,
+  Loop,
+} from './loop.ts';
+export { mapConcurrent } from './map.ts';
+export { type NeverRetrievedHandler, setNeverRetrievedHandler } from './never-retrieved.ts';
+export { allTasks } from './programs.ts';
+export {
+  LifoQueue,
+  PriorityQueue,
+  type PriorityQueueOptions,
+  Queue,
+  type QueueOptions,
+  type QueueStatistics,
+} from './queue.ts';
+export { type RunOptions, run } from './run.ts';
 export { Scope, Waiter } from './scope.ts';
+export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './semaphore.ts';
+export { shield } from './shield.ts';
+export { checkpoint, sleep, sleepForever, sleepUntil } from './sleep.ts';
+export type { Order } from './store.ts';
 export {
   background,
   createTask,
   currentTask,
   isCancellation,
   type Startable,
-  setNeverRetrievedHandler,
   Task,
   type TaskOptions,
   type TaskState,
 } from './task.ts';
-export { checkpoint, shield, sleep, timeout, until, withSignal } from './wait.ts';
+export { captureCallGraph, describeNode, formatCallGraph, printCallGraph, type TreeNode } from './tree.ts';
+export { underSignal, until, withSignal } from './until.ts';
+export {
+  type AsCompletedOptions,
+  asCompleted,
+  type Waited,
+  type WaitOptions,
+  wait,
+  waitFor,
+} from './wait.ts';

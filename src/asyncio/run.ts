@@ -1,25 +1,97 @@
+import { constants } from 'node:os';
 import { fault } from '../errors/index.ts';
-import { currentContext, rootContext } from './context.ts';
-import { notAFunction, type Startable, Task } from './task.ts';
+import { checkTime, notAFunction } from './checks.ts';
+import { startTimer, stopTimer } from './clock.ts';
+import { Context, currentContext, rootContext } from './context.ts';
+import { programs } from './programs.ts';
+import { abandoned, cancelled, Scope } from './scope.ts';
+import { cancelWith, type Startable, Task } from './task.ts';
+
+export interface RunOptions {
+  /** Loop blame, never-awaited and never-retrieved reports, creation sites. Default: `SOBAYA_DEBUG`. */
+  readonly debug?: boolean | undefined;
+  /** The signals that cancel main. Default: SIGINT and SIGTERM. */
+  readonly signals?: readonly NodeJS.Signals[] | undefined;
+  /** main is cancelled when this signal aborts. */
+  readonly signal?: AbortSignal | undefined;
+  /** For people. Default: the function's name. */
+  readonly name?: string | undefined;
+  /** How long what main left behind may take to clean up, in ms. Default: 5000. */
+  readonly grace?: number | undefined;
+}
+
+/** Debug mode is a room inside the room; it hangs itself in here, so that nothing of it is loaded before. */
+export const debugMode: { start: (() => Promise<() => Promise<void>>) | null } = { start: null };
 
 /**
- * Runs a program: `main` in a scope of its own, cancelled by SIGINT and SIGTERM. What main started and did not
- * wait for is cancelled when it ends.
+ * Runs a program: `main` in a scope of its own. SIGINT and SIGTERM cancel it; once all has been cleaned up the
+ * process ends as the signal would have ended it. A second signal ends it at once. When main has ended, background
+ * tasks and whatever else is left is cancelled and waited for.
  */
-export async function run<T>(main: Startable<T>): Promise<Awaited<T>> {
+export async function run<T>(main: Startable<T>, options: RunOptions = {}): Promise<Awaited<T>> {
   if (typeof main !== 'function') throw notAFunction('run', 1, main);
   if (currentContext() !== rootContext) throw fault('SBY_ASYNCIO_NESTED_RUN', {});
-  const task = new Task<Awaited<T>>(
-    main as Startable<Awaited<T>>,
-    rootContext,
-    main.name || 'main',
-    () => {},
-  );
-  const stop = (signal: NodeJS.Signals): void => void task.cancel(`the program got ${signal}`);
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  const { signals = ['SIGINT', 'SIGTERM'], grace = 5000, name = main.name || 'main' } = options;
+  checkTime('run', grace);
+  const scope = new Scope(null, 'program');
+  scope.held = true;
+  programs.add(scope);
+  const wantsDebug = options.debug ?? isOn(process.env['SOBAYA_DEBUG']);
+  const stopDebug = wantsDebug && debugMode.start !== null ? await debugMode.start() : null;
+  let got: NodeJS.Signals | null = null;
+  const context = new Context(scope, null, null, null, -1);
+  let task: Task<Awaited<T>> | null = null;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (got !== null) die(signal, onSignal, signals);
+    got = signal;
+    task?.cancel(`the program got ${signal}`);
+  };
+  // Before main starts: it may be told to stop while it runs for the first time.
+  for (const signal of signals) process.on(signal, onSignal);
+  task = new Task<Awaited<T>>(main as Startable<Awaited<T>>, context, name, null);
+  if (options.signal !== undefined) cancelWith(task as Task<unknown>, options.signal, 'run');
   try {
-    return await task;
+    await task.ended;
+    await shutDown(scope, name, grace);
   } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop);
+    programs.delete(scope);
+    await stopDebug?.();
+    for (const signal of signals) process.off(signal, onSignal);
   }
+  if (got !== null && task.state === 'cancelled') die(got, onSignal, signals);
+  return task.result();
+}
+
+/** Ends the process as the signal would have, unless somebody else listens to it. */
+function die(
+  signal: NodeJS.Signals,
+  listener: (signal: NodeJS.Signals) => void,
+  signals: readonly NodeJS.Signals[],
+): void {
+  process.exitCode = 128 + (constants.signals[signal] ?? 0);
+  for (const each of signals) process.off(each, listener);
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+}
+
+async function shutDown(scope: Scope, name: string, grace: number): Promise<void> {
+  if (scope.kids === null) return;
+  scope.cancel(cancelled(`program "${name}" ended`));
+  await new Promise<void>((resolve) => {
+    const timer = startTimer(() => {
+      // Now the shields too; whoever does not listen even then is left behind.
+      scope.cancel(cancelled(`program "${name}" ended`), true);
+      startTimer(() => {
+        for (let kid = scope.kids; kid !== null; kid = kid.next as Scope | null) abandoned(kid);
+        resolve();
+      }, 0);
+    }, grace);
+    scope.whenEmpty(() => {
+      stopTimer(timer);
+      resolve();
+    });
+  });
+}
+
+function isOn(value: string | undefined): boolean {
+  return value !== undefined && value !== '' && value !== '0' && value !== 'false';
 }

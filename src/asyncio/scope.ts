@@ -1,4 +1,7 @@
 import { type CancelledError, fault } from '../errors/index.ts';
+import { startTimer, stopTimer, type Timer } from './clock.ts';
+import { guardFloatingPromises } from './floating.ts';
+import type { Task } from './task.ts';
 
 /** A node in the list of its scope: a sleeper, a child scope, anything that must hear of cancellation. */
 export abstract class Waiter {
@@ -24,22 +27,61 @@ export abstract class Waiter {
   }
 }
 
+/** How long what is left in a scope may take to clean up before it is abandoned, in ms. */
+export const defaultGrace = 1000;
+
 /**
- * The unit of cancellation. Scopes form a tree of intrusive linked lists: to join and to leave is O(1) and
- * allocates nothing, so a long-lived scope never gathers listeners (measured: adding one to an AbortSignal is
- * O(listeners)). An AbortSignal is made only when somebody asks for it.
+ * The unit of cancellation and of ending. Scopes form a tree of intrusive linked lists: to join and to leave is
+ * O(1) and allocates nothing, so a long-lived scope never gathers listeners (measured: adding one to an
+ * AbortSignal is O(listeners)). An AbortSignal is made only when somebody asks for it.
  */
 export class Scope extends Waiter {
+  /** What waits directly in this scope, newest first. */
   head: Waiter | null = null;
+  /** Child scopes that have not ended, newest first. A cancelled one stays here until it has cleaned up. */
+  kids: Scope | null = null;
   cancelled = false;
   reason: unknown = undefined;
+  /** Set by whoever runs work in the scope: it stays in the tree, cancelled or not, until `unlink()`. */
+  held = false;
+  /** Cancellation from outside stops here. */
+  shielded = false;
+  /** For people: "timeout 500 ms", "gather". Empty for the scope of a task. */
+  kind: string;
+  /** The task whose own scope this is. */
+  task: Task<unknown> | null = null;
+  /** The deadline of a timeout's scope. */
+  deadline: { readonly when: number | null } | null = null;
   #controller: AbortController | null = null;
+  #onEmpty: (() => void) | null = null;
 
-  constructor(parent: Scope | null) {
+  constructor(parent: Scope | null, kind = '', shielded = false) {
     super();
+    this.kind = kind;
     if (parent === null) return;
-    if (parent.cancelled) this.cancel(parent.reason);
-    else parent.link(this);
+    this.owner = parent;
+    this.next = parent.kids;
+    if (parent.kids !== null) parent.kids.prev = this;
+    parent.kids = this;
+    if (shielded) this.shielded = true;
+    else if (parent.cancelled) {
+      this.cancelled = true;
+      this.reason = parent.reason;
+    }
+  }
+
+  /** The scope at the top: the program, the one that only shutdown cancels. */
+  get program(): Scope {
+    let scope: Scope = this;
+    while (scope.owner !== null) scope = scope.owner;
+    return scope;
+  }
+
+  /** Whether this scope is `other` or stands below it. */
+  within(other: Scope): boolean {
+    for (let scope: Scope | null = this; scope !== null; scope = scope.owner)
+      if (scope === other) return true;
+    return false;
   }
 
   link(waiter: Waiter): void {
@@ -49,25 +91,84 @@ export class Scope extends Waiter {
     this.head = waiter;
   }
 
+  /** Takes the scope out of the tree: its work has ended. */
+  override unlink(): void {
+    const owner = this.owner;
+    if (owner === null) return;
+    if (this.prev !== null) (this.prev as Scope).next = this.next;
+    else owner.kids = this.next as Scope | null;
+    if (this.next !== null) this.next.prev = this.prev;
+    this.owner = this.prev = this.next = null;
+    if (owner.kids === null) owner.#emptied();
+  }
+
+  #emptied(): void {
+    const onEmpty = this.#onEmpty;
+    if (onEmpty === null) return;
+    this.#onEmpty = null;
+    onEmpty();
+  }
+
   override onCancel(reason: unknown): void {
     this.cancel(reason);
   }
 
-  /** Cancels everything that waits in this scope and below. Later waits in it fail at once. */
-  cancel(reason: unknown = cancelled('the scope was cancelled')): void {
-    if (this.cancelled) return;
-    this.cancelled = true;
-    this.reason = reason;
-    this.unlink();
-    for (let waiter = this.head; waiter !== null; waiter = this.head) {
-      waiter.unlink();
-      waiter.onCancel(reason);
+  /**
+   * Cancels everything that waits in this scope and below, except in shields. Later waits in it fail at once.
+   * The deepest scope hears first, and in a scope the newest wait. True if some wait heard it.
+   */
+  cancel(reason: unknown = cancelled('the scope was cancelled'), throughShields = false): boolean {
+    if (this.cancelled && !throughShields) return false;
+    // First mark, then tell: a listener may run code, which must find the whole tree cancelled.
+    const told: Scope[] = [];
+    mark(this, reason, throughShields, told);
+    for (let index = 0; index < told.length; index++) {
+      for (let kid = told[index]?.kids ?? null; kid !== null; kid = kid.next as Scope | null)
+        if (throughShields || !(kid.shielded || kid.cancelled)) mark(kid, reason, throughShields, told);
     }
-    this.#controller?.abort(reason);
+    let heard = false;
+    for (let index = told.length - 1; index >= 0; index--) {
+      const scope = told[index] as Scope;
+      for (let waiter = scope.head; waiter !== null; waiter = scope.head) {
+        waiter.unlink();
+        waiter.onCancel(reason);
+        heard = true;
+      }
+      if (scope.#controller !== null) {
+        scope.#controller.abort(scope.reason);
+        heard = true;
+      }
+      if (!scope.held && scope.kids === null) scope.unlink();
+    }
+    return heard;
   }
 
   throwIfCancelled(): void {
     if (this.cancelled) throw this.reason;
+  }
+
+  /** Resolves when no child scope is left; calls back at once when there is none. */
+  whenEmpty(callback: () => void): void {
+    if (this.kids === null) callback();
+    else this.#onEmpty = callback;
+  }
+
+  /** Whether work in a shield somewhere below is still going on. */
+  get hasShield(): boolean {
+    for (let kid = this.kids; kid !== null; kid = kid.next as Scope | null)
+      if (kid.shielded || kid.hasShield) return true;
+    return false;
+  }
+
+  /** Hands the scope, with what still runs in it, over to the program: nobody below the top waits for it. */
+  abandon(): void {
+    const { program } = this;
+    if (program === this || this.owner === program) return;
+    this.unlink();
+    this.owner = program;
+    this.next = program.kids;
+    if (program.kids !== null) program.kids.prev = this;
+    program.kids = this;
   }
 
   /** For APIs that want an AbortSignal. For one call prefer `withSignal`, which leaves nothing behind. */
@@ -80,6 +181,85 @@ export class Scope extends Waiter {
   }
 }
 
+function mark(scope: Scope, reason: unknown, throughShields: boolean, told: Scope[]): void {
+  if (!scope.cancelled) {
+    scope.cancelled = true;
+    scope.reason = reason;
+  } else if (!throughShields) return;
+  told.push(scope);
+}
+
 export function cancelled(why: string, options?: ErrorOptions): CancelledError {
+  guardFloatingPromises();
   return fault('SBY_ASYNCIO_CANCELLED', { why }, options);
+}
+
+let onAbandoned: ((scope: Scope) => void) | null = null;
+/** For debug mode: called with a scope whose work ignores its cancellation and is left behind. */
+export function setAbandonedHandler(handler: ((scope: Scope) => void) | null): void {
+  onAbandoned = handler;
+}
+
+export function abandoned(scope: Scope): void {
+  onAbandoned?.(scope);
+}
+
+/**
+ * Ends a scope whose own work is over: what is left in it is cancelled and waited for. What has not ended after
+ * `grace` ms, and is in no shield, is abandoned. Null when there was nothing to wait for.
+ */
+export function leave(scope: Scope, why: string, grace = defaultGrace): Promise<void> | null {
+  if (scope.kids === null && scope.head === null) {
+    scope.unlink();
+    return null;
+  }
+  scope.cancel(cancelled(why));
+  if (scope.kids === null) {
+    scope.unlink();
+    return null;
+  }
+  return new Promise<void>((resolve) => {
+    const patience = new Patience(scope, grace, () => {
+      for (let kid = scope.kids; kid !== null; kid = scope.kids) {
+        kid.abandon();
+        abandoned(kid);
+      }
+    });
+    scope.whenEmpty(() => {
+      patience.end();
+      scope.unlink();
+      resolve();
+    });
+  });
+}
+
+/** Waits for the clean-up in a cancelled scope: `ms` without a shield, and as long as shields need. */
+export class Patience {
+  readonly #scope: Scope;
+  readonly #onEnd: () => void;
+  #timer: Timer;
+  #sawShield = false;
+
+  constructor(scope: Scope, ms: number, onEnd: () => void) {
+    this.#scope = scope;
+    this.#onEnd = onEnd;
+    this.#timer = startTimer(look, ms, this as Patience);
+  }
+
+  look(): void {
+    const shield = this.#scope.hasShield;
+    if (shield || this.#sawShield) {
+      // What comes after a shield has its time as well.
+      this.#sawShield = shield;
+      this.#timer = startTimer(look, defaultGrace, this as Patience);
+    } else this.#onEnd();
+  }
+
+  end(): void {
+    stopTimer(this.#timer);
+  }
+}
+
+function look(patience: Patience): void {
+  patience.look();
 }

@@ -1,6 +1,11 @@
-import { fault } from '../errors/index.ts';
-import { Context, currentContext, rootContext, runInContext } from './context.ts';
-import { cancelled, Scope } from './scope.ts';
+import { CancelledError, fault } from '../errors/index.ts';
+import { taskChannel } from './channels.ts';
+import { notAFunction } from './checks.ts';
+import { now } from './clock.ts';
+import { Context, currentContext, enter, rootContext, runInContext } from './context.ts';
+import { hooks } from './hooks.ts';
+import { failedUnseen, seen } from './never-retrieved.ts';
+import { cancelled, leave, Scope, Waiter } from './scope.ts';
 
 /** Something that can be started: a function, sync or async. */
 export type Startable<T> = () => T | PromiseLike<T>;
@@ -8,17 +13,13 @@ export type TaskState = 'running' | 'done' | 'failed' | 'cancelled';
 
 export interface TaskOptions {
   /** For people: timelines, `sobaya ps`, messages. Default: the function's name. */
-  readonly name?: string;
+  readonly name?: string | undefined;
+  /** The task is cancelled when this signal aborts. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-let onNeverRetrieved = (task: Task<unknown>, error: unknown): void => {
-  console.error(`Task "${task.name}" failed and nobody looked at its error:`, error);
-};
-
-/** Replaces what is done with the error of a task that nobody awaits. Default: printed on stderr. */
-export function setNeverRetrievedHandler(handler: (task: Task<unknown>, error: unknown) => void): void {
-  onNeverRetrieved = handler;
-}
+/** Who started a task and hears of its end: a gather, a group. */
+export type Supervisor = (task: Task<unknown>) => void;
 
 let lastId = 0;
 
@@ -31,50 +32,108 @@ export class Task<T> implements PromiseLike<T> {
   readonly id = ++lastId;
   readonly name: string;
   readonly scope: Scope;
-  /** Resolves when the task has ended, whichever way; never rejects. */
+  /** Resolves when the task and all it started have ended, whichever way; never rejects. */
   readonly ended: Promise<void>;
+  /** When it started, in ms on the loop's clock (`getRunningLoop().time()`). */
+  readonly startedAt: number;
+  /** Where it was started, "file:line:column". Only in debug mode. */
+  readonly site: string | null;
+  /** The task that started this one; null at the top. */
+  readonly parent: Task<unknown> | null;
   #state: TaskState = 'running';
   #value: unknown = undefined;
   #retrieved = false;
 
-  /** For builders. Everybody else: `createTask`. */
-  constructor(fn: Startable<T>, parent: Context, name?: string, onEnd?: (task: Task<T>) => void) {
+  /** For builders. Everybody else: `createTask`. `batched`: the caller restores the ambient context. */
+  constructor(
+    fn: Startable<T>,
+    parent: Context,
+    name?: string,
+    supervisor?: Supervisor | null,
+    batched = false,
+    kind = '',
+  ) {
     this.name = name ?? (fn.name || 'anonymous');
-    this.scope = new Scope(parent.scope);
-    const context = new Context(this.scope, this as Task<unknown>, parent.vars, parent.trace, parent.span);
-    this.ended = runInContext(context, () => this.#run(fn, onEnd));
+    this.parent = parent.task;
+    this.startedAt = now();
+    this.site = hooks.site === null ? null : hooks.site();
+    const scope = new Scope(parent.scope, kind);
+    scope.held = true;
+    scope.task = this as Task<unknown>;
+    this.scope = scope;
+    const context = new Context(scope, this as Task<unknown>, parent.vars, parent.trace, parent.span);
+    if (batched) {
+      enter(context);
+      this.ended = this.#run(fn, supervisor);
+    } else this.ended = runInContext(context, () => this.#run(fn, supervisor));
   }
 
-  async #run(fn: Startable<T>, onEnd: ((task: Task<T>) => void) | undefined): Promise<void> {
+  async #run(fn: Startable<T>, supervisor: Supervisor | null | undefined): Promise<void> {
+    const { scope } = this;
+    let value: unknown;
+    let state: TaskState = 'done';
+    const traced = taskChannel.start.hasSubscribers || taskChannel.end.hasSubscribers;
+    if (traced) taskChannel.start.publish({ task: this as Task<unknown> });
     try {
-      this.scope.throwIfCancelled();
-      this.#value = await fn();
-      this.#state = 'done';
+      if (scope.cancelled) throw scope.reason;
+      value = await fn();
     } catch (error) {
-      this.#value = error;
-      this.#state = this.scope.cancelled && isCancellation(error, this.scope.reason) ? 'cancelled' : 'failed';
+      value = error;
+      state = isOwnCancellation(error, scope) ? 'cancelled' : 'failed';
     }
-    // What a task started and did not wait for ends with it (as Swift's `async let`).
-    if (this.scope.head !== null) this.scope.cancel(cancelled(`task "${this.name}" ended`));
-    else this.scope.unlink();
-    if (onEnd !== undefined) onEnd(this);
-    else if (this.#state === 'failed' && !this.#retrieved) {
-      setImmediate(() => {
-        if (!this.#retrieved) onNeverRetrieved(this as Task<unknown>, this.#value);
-      });
-    }
+    // What a task started and did not wait for ends with it (as Swift's `async let`), and before it.
+    if (scope.kids !== null || scope.head !== null) {
+      const left = leave(scope, `task "${this.name}" ended`);
+      if (left !== null) await left;
+    } else scope.unlink();
+    this.#value = value;
+    this.#state = state;
+    if (traced) taskChannel.end.publish({ task: this as Task<unknown> });
+    if (hooks.ended !== null) hooks.ended(this as Task<unknown>);
+    if (supervisor) supervisor(this as Task<unknown>);
+    else if (state === 'failed' && !this.#retrieved && supervisor !== null)
+      failedUnseen(this as Task<unknown>, value);
   }
 
   then<A = T, B = never>(
     onValue?: ((value: T) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
+    this.#see();
+    if (this.#state === 'running') {
+      const { scope, task } = currentContext();
+      if (task === (this as unknown)) {
+        const error = fault('SBY_ASYNCIO_SELF_AWAIT', { name: this.name });
+        return Promise.reject(error).then(null, onError) as Promise<B>;
+      }
+      // A task below this scope is cancelled with it, and is waited for to its end. Another one goes on without us.
+      if (!this.scope.within(scope))
+        return waitForTask(this as Task<unknown>, scope).then(() => this.#settle(onValue, onError), onError);
+    }
+    return this.ended.then(() => this.#settle(onValue, onError));
+  }
+
+  #settle<A, B>(
+    onValue?: ((value: T) => A | PromiseLike<A>) | null,
+    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): A | B | PromiseLike<A | B> {
+    if (this.#state === 'done') return onValue ? onValue(this.#value as T) : (this.#value as A);
+    if (onError) return onError(this.#value);
+    throw this.#value;
+  }
+
+  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+    return this.then(undefined, onError);
+  }
+
+  finally(onEnd?: (() => void) | null): Promise<T> {
+    return Promise.resolve(this).finally(onEnd);
+  }
+
+  #see(): void {
+    if (this.#retrieved) return;
     this.#retrieved = true;
-    return this.ended.then(() => {
-      if (this.#state === 'done') return onValue ? onValue(this.#value as T) : (this.#value as A);
-      if (onError) return onError(this.#value);
-      throw this.#value;
-    });
+    if (this.#state === 'failed') seen(this as Task<unknown>);
   }
 
   get state(): TaskState {
@@ -85,10 +144,24 @@ export class Task<T> implements PromiseLike<T> {
     return this.#state !== 'running';
   }
 
-  /** What the task failed with; undefined while it runs and after success. Counts as having looked at it. */
+  /** Whether the task has been asked to end. */
+  get cancelling(): boolean {
+    return this.#state === 'running' && this.scope.cancelled;
+  }
+
+  /** The error of a task that failed or was cancelled; undefined otherwise. Reading it counts as looking at it. */
   get error(): unknown {
-    this.#retrieved = true;
-    return this.#state === 'failed' || this.#state === 'cancelled' ? this.#value : undefined;
+    if (this.#state !== 'failed' && this.#state !== 'cancelled') return undefined;
+    this.#see();
+    return this.#value;
+  }
+
+  /** The result of a task that is done; throws its error, or a UsageError while it is running. */
+  result(): T {
+    if (this.#state === 'running') throw fault('SBY_ASYNCIO_NOT_DONE', { name: this.name });
+    this.#see();
+    if (this.#state === 'done') return this.#value as T;
+    throw this.#value;
   }
 
   /** Asks the task to end: its waits fail with a CancelledError. False when it has ended already. */
@@ -99,31 +172,96 @@ export class Task<T> implements PromiseLike<T> {
   }
 }
 
+class TaskWait extends Waiter {
+  readonly target: Task<unknown>;
+  readonly reject: (reason: unknown) => void;
+  constructor(target: Task<unknown>, reject: (reason: unknown) => void) {
+    super();
+    this.target = target;
+    this.reject = reject;
+  }
+  override onCancel(reason: unknown): void {
+    this.reject(reason);
+  }
+  override describe(): string {
+    return `task "${this.target.name}"`;
+  }
+}
+
+/** Waits for the end of a task of another scope; fails when `scope` is cancelled, the task goes on. */
+function waitForTask(task: Task<unknown>, scope: Scope): Promise<void> {
+  if (scope.cancelled) return Promise.reject(scope.reason);
+  return new Promise<void>((resolve, reject) => {
+    const waiter = new TaskWait(task, reject);
+    scope.link(waiter);
+    void task.ended.then(() => {
+      waiter.unlink();
+      resolve();
+    });
+  });
+}
+
 /** Whether `error` is what cancelling with `reason` looks like, also after `fetch` and others wrapped it. */
 export function isCancellation(error: unknown, reason?: unknown): boolean {
-  if (reason !== undefined && error === reason) return true;
+  if (reason !== undefined && (error === reason || (error as Error | null)?.cause === reason)) return true;
   return error instanceof Error && error.name === 'AbortError';
+}
+
+/** A CancelledError is always one; an AbortError of somebody else's only if the scope was cancelled. */
+function isOwnCancellation(error: unknown, scope: Scope): boolean {
+  if (error instanceof CancelledError) return true;
+  return scope.cancelled && isCancellation(error, scope.reason);
 }
 
 /** Starts `fn` now, as a child of the current task; await the task when its result is needed. */
 export function createTask<T>(fn: Startable<T>, options: TaskOptions = {}): Task<Awaited<T>> {
   if (typeof fn !== 'function') throw notAFunction('createTask', 1, fn);
-  return new Task<Awaited<T>>(fn as Startable<Awaited<T>>, currentContext(), options.name);
+  const task = new Task<Awaited<T>>(fn as Startable<Awaited<T>>, currentContext(), options.name);
+  if (options.signal !== undefined) cancelWith(task as Task<unknown>, options.signal, 'createTask');
+  return task;
 }
 
 /** Work that outlives whoever starts it: owned by the program, ended by shutdown, reported if it fails. */
 export function background<T>(fn: Startable<T>, options: TaskOptions = {}): Task<Awaited<T>> {
   if (typeof fn !== 'function') throw notAFunction('background', 1, fn);
-  const context = new Context(rootContext.scope, null, currentContext().vars, null, -1);
-  return new Task<Awaited<T>>(fn as Startable<Awaited<T>>, context, options.name);
+  const here = currentContext();
+  const { program } = here.scope;
+  const context = new Context(here === rootContext ? here.scope : program, null, here.vars, null, -1);
+  const task = new Task<Awaited<T>>(
+    fn as Startable<Awaited<T>>,
+    context,
+    options.name,
+    undefined,
+    false,
+    'background',
+  );
+  if (options.signal !== undefined) cancelWith(task as Task<unknown>, options.signal, 'background');
+  return task;
+}
+
+/** Cancels `task` when `signal` aborts; the listener is gone when the task has ended. */
+export function cancelWith(task: Task<unknown>, signal: AbortSignal, callee: string): void {
+  const unlisten = onAbort(signal, callee, (reason) => task.scope.cancel(reason));
+  if (unlisten !== null) void task.ended.then(unlisten);
+}
+
+/** Calls back when `signal` aborts, at once if it has. Gives what removes the listener. */
+export function onAbort(
+  signal: AbortSignal,
+  callee: string,
+  callback: (reason: unknown) => void,
+): (() => void) | null {
+  if (!(signal instanceof AbortSignal)) throw fault('SBY_ASYNCIO_BAD_SIGNAL', { callee, got: signal });
+  const abort = (): void =>
+    callback(cancelled(`the signal given to ${callee}() was aborted`, { cause: signal.reason }));
+  if (signal.aborted) {
+    abort();
+    return null;
+  }
+  signal.addEventListener('abort', abort, { once: true });
+  return () => signal.removeEventListener('abort', abort);
 }
 
 export function currentTask(): Task<unknown> | null {
   return currentContext().task;
-}
-
-export function notAFunction(callee: string, position: number, got: unknown): Error {
-  // It runs already; its failure must not become an unhandled rejection on top of this error.
-  (got as { then?: (a: null, b: () => void) => void } | null)?.then?.(null, () => {});
-  return fault('SBY_ASYNCIO_NOT_A_FUNCTION', { callee, position, got });
 }

@@ -1,147 +1,167 @@
 import { fault } from '../errors/index.ts';
-import { currentContext, rootContext } from './context.ts';
-import { Waiter } from './scope.ts';
-import { notAFunction, type Startable, Task } from './task.ts';
+import { checkTime, notAFunction } from './checks.ts';
+import { now } from './clock.ts';
+import { currentContext } from './context.ts';
+import { moveOnAfter, timeout, timeoutAt } from './deadline.ts';
+import { leave, Scope } from './scope.ts';
+import { type Startable, Task } from './task.ts';
+import { until } from './until.ts';
 
-function checkTime(callee: string, ms: unknown): void {
-  if (typeof ms !== 'number' || !Number.isFinite(ms) || ms < 0)
-    throw fault('SBY_ASYNCIO_BAD_TIME', { callee, got: ms });
+export interface WaitOptions {
+  /** Default: `allCompleted`. */
+  readonly returnWhen?: 'firstCompleted' | 'firstException' | 'allCompleted' | undefined;
+  /** Gives what is done after so many ms. Nothing is cancelled and nothing is thrown. */
+  readonly timeout?: number | undefined;
 }
 
-class Sleeper extends Waiter {
-  readonly ms: number;
-  timer: NodeJS.Timeout | undefined;
-  readonly resolve: () => void;
-  readonly reject: (reason: unknown) => void;
-
-  constructor(ms: number, resolve: () => void, reject: (reason: unknown) => void) {
-    super();
-    this.ms = ms;
-    this.resolve = resolve;
-    this.reject = reject;
-  }
-
-  override onCancel(reason: unknown): void {
-    clearTimeout(this.timer);
-    this.reject(reason);
-  }
-
-  override describe(): string {
-    return `sleep ${this.ms} ms`;
-  }
+export interface Waited<T> {
+  readonly done: Set<Task<T>>;
+  readonly pending: Set<Task<T>>;
 }
 
-function wake(sleeper: Sleeper): void {
-  sleeper.unlink();
-  sleeper.resolve();
-}
-
-/** Waits `ms` milliseconds; ends early, with a CancelledError, when the scope is cancelled. */
-export function sleep(ms: number): Promise<void> {
-  checkTime('sleep', ms);
-  const { scope } = currentContext();
-  if (scope.cancelled) return Promise.reject(scope.reason);
-  return new Promise((resolve, reject) => {
-    const sleeper = new Sleeper(ms, resolve, reject);
-    sleeper.timer = setTimeout(wake, ms, sleeper);
-    scope.link(sleeper);
-  });
-}
-
-/** Lets other work run, and throws if the scope has been cancelled. For long loops. */
-export async function checkpoint(): Promise<void> {
-  const { scope } = currentContext();
-  scope.throwIfCancelled();
-  await new Promise<void>((resolve) => setImmediate(resolve));
-  scope.throwIfCancelled();
-}
-
-class Until extends Waiter {
-  readonly reject: (reason: unknown) => void;
-  readonly what: string;
-  constructor(reject: (reason: unknown) => void, what: string) {
-    super();
-    this.reject = reject;
-    this.what = what;
+/** Waits for tasks without taking their errors; those that are pending go on. */
+export async function wait<T>(tasks: Iterable<Task<T>>, options: WaitOptions = {}): Promise<Waited<T>> {
+  const all = [...tasks];
+  for (const [index, task] of all.entries()) {
+    if (!(task instanceof Task))
+      throw fault('SBY_ASYNCIO_NOT_A_TASK', { callee: 'wait', position: index + 1, got: task });
   }
-  override onCancel(reason: unknown): void {
-    this.reject(reason);
-  }
-  override describe(): string {
-    return this.what;
-  }
-}
-
-/** Waits for a promise that is not ours, but stops waiting on cancellation. The work itself goes on. */
-export function until<T>(promise: PromiseLike<T>, what = 'a promise'): Promise<T> {
-  const { scope } = currentContext();
-  return new Promise<T>((resolve, reject) => {
-    if (scope.cancelled) {
-      promise.then(null, () => {});
-      reject(scope.reason);
-      return;
-    }
-    const waiter = new Until(reject, what);
-    scope.link(waiter);
-    promise.then(
-      (value) => {
-        waiter.unlink();
-        resolve(value);
-      },
-      (error) => {
-        waiter.unlink();
-        reject(error);
-      },
-    );
-  });
-}
-
-class Aborter extends Waiter {
-  readonly controller = new AbortController();
-  override onCancel(reason: unknown): void {
-    this.controller.abort(reason);
-  }
-}
-
-/** Gives `fn` an AbortSignal for one call, dropped when the call ends, so that nothing piles up on a long-lived scope. */
-export async function withSignal<T>(fn: (signal: AbortSignal) => PromiseLike<T>): Promise<T> {
-  const { scope } = currentContext();
-  scope.throwIfCancelled();
-  const aborter = new Aborter();
-  scope.link(aborter);
-  try {
-    return await fn(aborter.controller.signal);
-  } finally {
-    aborter.unlink();
-  }
+  if (all.length === 0) throw fault('SBY_ASYNCIO_NO_TASKS', { callee: 'wait' });
+  if (options.timeout !== undefined) checkTime('wait', options.timeout);
+  const { returnWhen = 'allCompleted' } = options;
+  const enough = (): boolean => {
+    if (returnWhen === 'firstCompleted') return all.some((task) => task.done);
+    // A cancelled task has not failed: asyncio's rule as well.
+    if (returnWhen === 'firstException' && all.some((task) => task.state === 'failed')) return true;
+    return all.every((task) => task.done);
+  };
+  if (!enough()) {
+    const met = new Promise<void>((resolve) => {
+      for (const task of all) {
+        if (!task.done)
+          void task.ended.then(() => {
+            if (enough()) resolve();
+          });
+      }
+    });
+    const what = `${all.length} task${all.length === 1 ? '' : 's'}`;
+    if (options.timeout === undefined) await until(met, what);
+    else await moveOnAfter(options.timeout, () => until(met, what));
+  } else currentContext().scope.throwIfCancelled();
+  const done = new Set<Task<T>>();
+  const pending = new Set<Task<T>>();
+  for (const task of all) (task.done ? done : pending).add(task);
+  return { done, pending };
 }
 
 /**
- * Runs `fn` with a deadline: after `ms` its scope is cancelled and a TimeoutError is thrown here. Work that
- * ignores the cancellation is left behind, so timeout itself never hangs.
+ * Runs a function, or waits for a task, at most `ms`: then it is cancelled, its clean-up is waited for, and a
+ * TimeoutError is thrown. A task given inside `shield` goes on: `waitFor(() => shield(task), 500)`.
  */
-export async function timeout<T>(ms: number, fn: Startable<T>): Promise<Awaited<T>> {
-  checkTime('timeout', ms);
-  if (typeof fn !== 'function') throw notAFunction('timeout', 2, fn);
-  const task = new Task<Awaited<T>>(fn as Startable<Awaited<T>>, currentContext(), undefined, () => {});
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await new Promise<Awaited<T>>((resolve, reject) => {
-      timer = setTimeout(() => {
-        const error = fault('SBY_ASYNCIO_TIMEOUT', { ms, name: fn.name || undefined });
-        task.scope.cancel(error);
-        timer = setTimeout(reject, 0, error);
-      }, ms);
-      task.then(resolve, reject);
-    });
-  } finally {
-    clearTimeout(timer);
+export async function waitFor<T>(work: Startable<T> | Task<T>, ms: number | null): Promise<Awaited<T>> {
+  if (ms !== null) checkTime('waitFor', ms);
+  if (work instanceof Task) {
+    return timeout(ms, async () => {
+      const { scope } = currentContext();
+      try {
+        return await work;
+      } catch (error) {
+        if (!work.done && error === scope.reason) {
+          work.cancel(`waitFor: task "${work.name}" took longer than ${ms} ms`);
+          await work.ended;
+          // It may have made it after all.
+          if (work.state !== 'cancelled') return work.result();
+        }
+        throw error;
+      }
+    }) as Promise<Awaited<T>>;
   }
+  if (typeof work !== 'function') throw notAFunction('waitFor', 1, work);
+  const fn = work;
+  return timeout(
+    ms,
+    Object.defineProperty(() => fn(), 'name', { value: fn.name }),
+  );
 }
 
-/** Runs `fn` to its end even if the scope around it is cancelled meanwhile; only shutdown stops it. */
-export async function shield<T>(fn: Startable<T>): Promise<Awaited<T>> {
-  if (typeof fn !== 'function') throw notAFunction('shield', 1, fn);
-  const context = currentContext().withScope(rootContext.scope);
-  return await new Task<Awaited<T>>(fn as Startable<Awaited<T>>, context, undefined, () => {});
+export interface AsCompletedOptions {
+  /** A TimeoutError is thrown at the item that is not there after so many ms. */
+  readonly timeout?: number | undefined;
+}
+
+/**
+ * Gives tasks in the order in which they end; await each to get its result or its error. Functions are started at
+ * once, and what of them still runs when the loop is left early is cancelled. Tasks handed in are left alone.
+ */
+export function asCompleted<T>(
+  work: Iterable<Startable<T> | Task<T>>,
+  options: AsCompletedOptions = {},
+): AsyncIterableIterator<Task<T>> {
+  const all = [...work];
+  for (const [index, item] of all.entries()) {
+    if (typeof item !== 'function' && !(item instanceof Task))
+      throw notAFunction('asCompleted', index + 1, item);
+  }
+  if (options.timeout !== undefined) checkTime('asCompleted', options.timeout);
+  return new Completions(all, options.timeout);
+}
+
+/** By hand, because an async generator would await the tasks that it yields. */
+class Completions<T> implements AsyncIterableIterator<Task<T>> {
+  readonly #completed: Task<T>[] = [];
+  readonly #scope: Scope;
+  readonly #deadline: number | null;
+  #left: number;
+  #wake: (() => void) | null = null;
+
+  constructor(all: readonly (Startable<T> | Task<T>)[], ms: number | undefined) {
+    const parent = currentContext();
+    this.#scope = new Scope(parent.scope, 'asCompleted');
+    this.#scope.held = true;
+    this.#deadline = ms === undefined ? null : now() + ms;
+    this.#left = all.length;
+    const inner = parent.withScope(this.#scope);
+    const onEnd = (task: Task<unknown>): void => {
+      this.#completed.push(task as Task<T>);
+      this.#wake?.();
+    };
+    for (const item of all) {
+      if (item instanceof Task) void item.ended.then(() => onEnd(item as Task<unknown>));
+      else new Task<T>(item, inner, undefined, onEnd);
+    }
+    if (this.#scope.kids === null) this.#scope.unlink();
+  }
+
+  async next(): Promise<IteratorResult<Task<T>, undefined>> {
+    if (this.#left === 0) {
+      await this.return();
+      return { done: true, value: undefined };
+    }
+    if (this.#completed.length === 0) {
+      const next = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      const wait = (): Promise<void> => until(next, 'the next task');
+      try {
+        await (this.#deadline === null ? wait() : timeoutAt(this.#deadline, wait));
+      } catch (error) {
+        // A loop that ends by an error of ours does not call return().
+        await this.return();
+        throw error;
+      }
+    }
+    this.#left--;
+    return { done: false, value: this.#completed.shift() as Task<T> };
+  }
+
+  async return(): Promise<IteratorResult<Task<T>, undefined>> {
+    this.#left = 0;
+    const left = leave(this.#scope, 'the loop over asCompleted() was left');
+    if (left !== null) await left;
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 }

@@ -19,3 +19,23 @@ export class TimeoutError extends SobayaError {
     return 'TimeoutError';
   }
 }
+
+/** A queue has nothing to take right now. */
+export class QueueEmpty extends SobayaError {
+  static override readonly fault: Fault = 'flow';
+}
+
+/** A queue has no room right now. */
+export class QueueFull extends SobayaError {
+  static override readonly fault: Fault = 'flow';
+}
+
+/** A queue takes and gives nothing more. */
+export class QueueShutDown extends SobayaError {
+  static override readonly fault: Fault = 'flow';
+}
+
+/** A barrier was reset or aborted while somebody waited at it. */
+export class BrokenBarrierError extends SobayaError {
+  static override readonly fault: Fault = 'flow';
+}

@@ -12,4 +12,11 @@ export {
 export { describe } from './catalogue/define.ts';
 export { catalogue, catalogueByRoom } from './catalogue/index.ts';
 export { type ErrorCode, fault } from './fault.ts';
-export { CancelledError, TimeoutError } from './flow.ts';
+export {
+  BrokenBarrierError,
+  CancelledError,
+  QueueEmpty,
+  QueueFull,
+  QueueShutDown,
+  TimeoutError,
+} from './flow.ts';
