@@ -11,6 +11,13 @@ export {
 } from './base.ts';
 export { describe } from './catalogue/define.ts';
 export { catalogue, catalogueByRoom } from './catalogue/index.ts';
+export {
+  ClientProtocolError,
+  ClientStatusError,
+  ClientTimeoutError,
+  ClientTransportError,
+  type FailedRequest,
+} from './client.ts';
 export { type ErrorCode, fault } from './fault.ts';
 export {
   BrokenBarrierError,
