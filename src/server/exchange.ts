@@ -1,0 +1,407 @@
+import type {
+  Application,
+  Headers,
+  HttpReceiveEvent,
+  HttpResponseBodyEvent,
+  HttpResponseStartEvent,
+  HttpScope,
+  HttpSendEvent,
+  ReceiveEvent,
+  SendEvent,
+} from '../asgi/index.ts';
+import { type Context, currentContext, Task, Waiter } from '../asyncio/index.ts';
+import { fault, isSobayaError } from '../errors/index.ts';
+import type { Services } from './services.ts';
+
+const EMPTY = new Uint8Array(0);
+const DISCONNECT: HttpReceiveEvent = Object.freeze({ type: 'http.disconnect' });
+const EMPTY_REQUEST: HttpReceiveEvent = Object.freeze({ type: 'http.request', body: EMPTY, moreBody: false });
+const resolved: Promise<void> = Promise.resolve();
+const emptyRequest: Promise<HttpReceiveEvent> = Promise.resolve(EMPTY_REQUEST);
+
+/** Request body bytes that may wait for the application before reading stops. */
+export const BODY_HIGH_WATER = 64 * 1024;
+
+// How far the response is.
+export const IDLE = 0;
+/** The application sent the start; the head is held back until the first body, so that both go out at once. */
+export const HEAD_READY = 1;
+export const STREAMING = 2;
+/** The body is complete, trailers are awaited. */
+export const TRAILERS = 3;
+export const COMPLETE = 4;
+/** Broken off: nothing more may be sent. */
+export const ABORTED = 5;
+
+/** A wait inside `receive` or `send`; ends early when the scope of whoever waits is cancelled. */
+class EventWaiter<T> extends Waiter {
+  readonly resolve: (value: T) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly what: string;
+  settled = false;
+
+  constructor(what: string, resolve: (value: T) => void, reject: (reason: unknown) => void) {
+    super();
+    this.what = what;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  settle(value: T): void {
+    this.settled = true;
+    this.unlink();
+    this.resolve(value);
+  }
+
+  fail(reason: unknown): void {
+    this.settled = true;
+    this.unlink();
+    this.reject(reason);
+  }
+
+  override onCancel(reason: unknown): void {
+    this.settled = true;
+    this.reject(reason);
+  }
+
+  override describe(): string {
+    return this.what;
+  }
+}
+
+function wait<T>(list: EventWaiter<T>[], what: string): Promise<T> {
+  const { scope } = currentContext();
+  if (scope.cancelled) return Promise.reject(scope.reason);
+  return new Promise<T>((resolve, reject) => {
+    const waiter = new EventWaiter<T>(what, resolve, reject);
+    list.push(waiter);
+    scope.link(waiter);
+  });
+}
+
+/**
+ * One request and its response, whatever protocol carries them: the application's `receive` and `send`, the
+ * order of events, the length that was promised, waiting for the peer. What bytes look like is the subclass's.
+ */
+export abstract class Exchange {
+  readonly services: Services;
+  readonly scope: HttpScope;
+  readonly receive: () => Promise<ReceiveEvent>;
+  readonly send: (event: SendEvent) => Promise<void>;
+  task: Task<void> | null = null;
+
+  /** Coarse clock, set by the connection: when the request began. */
+  startedAt = 0;
+  phase: number = IDLE;
+  status = 0;
+  /** What the application announced; -1 when nothing. */
+  declaredLength = -1;
+  sentLength = 0;
+  trailersAnnounced = false;
+  /** No body goes out: HEAD, 204, 304. */
+  bodiless = false;
+  /** The peer is gone, or will send nothing more. */
+  disconnected = false;
+
+  #chunks: Uint8Array[] | null = null;
+  /** Body bytes that wait for the application. */
+  queued = 0;
+  /** All of the body has come in. */
+  bodyEnded: boolean;
+  #endDelivered = false;
+  #receivers: EventWaiter<ReceiveEvent>[] | null = null;
+  #senders: EventWaiter<void>[] | null = null;
+
+  constructor(services: Services, scope: HttpScope, hasBody: boolean) {
+    this.services = services;
+    this.scope = scope;
+    this.bodyEnded = !hasBody;
+    this.receive = () => this.#receive();
+    this.send = (event) => this.#send(event as HttpSendEvent);
+  }
+
+  // ---- what the protocol does
+
+  /** Checks the head and keeps it; throws when something in it must not be sent. Sets `declaredLength`. */
+  protected abstract prepareHead(status: number, headers: Headers): void;
+  /** Sends the head (prepared before), and the first piece of the body. */
+  protected abstract writeHead(body: Uint8Array, last: boolean): void;
+  protected abstract writeBody(body: Uint8Array, last: boolean): void;
+  protected abstract writeTrailers(headers: Headers): void;
+  protected abstract writeEarlyHints(links: readonly string[]): void;
+  /** The application wants body bytes: say "100 Continue" if that is awaited, read on if reading stopped. */
+  protected abstract wantBody(): void;
+  /** True when the peer is slow and what was sent waits in memory. */
+  protected abstract congested(): boolean;
+  /** The response is complete: the connection can go on. */
+  protected abstract finished(): void;
+  /** The response cannot be completed: break off in a way that the peer notices. */
+  protected abstract abort(): void;
+  /** Answers in place of the application, which failed before it started its response. */
+  protected abstract respondError(status: number): void;
+
+  // ---- life
+
+  start(app: Application, context: Context): void {
+    const { scope, receive, send } = this;
+    this.task = new Task<void>(
+      () => app(scope, receive, send),
+      context,
+      `${scope.method} ${scope.path}`,
+      (task) => this.#ended(task),
+    );
+    this.services.onRequest?.(this);
+  }
+
+  #ended(task: Task<void>): void {
+    const state = task.state;
+    if (state === 'failed') this.#failed(task.error);
+    else if (this.phase < COMPLETE) {
+      if (state === 'cancelled') this.#failed(task.error);
+      else if (this.disconnected) {
+        // Told that the client leaves, the application gave up: there is nothing to report.
+        this.phase = ABORTED;
+        this.abort();
+      } else
+        this.#failed(
+          fault('SBY_SERVER_NO_RESPONSE', { request: this.describe(), started: this.phase !== IDLE }),
+        );
+    }
+    this.services.onEnd?.(this);
+  }
+
+  #failed(error: unknown): void {
+    const gone = isSobayaError(error) && error.code === 'SBY_SERVER_DISCONNECTED';
+    if (!gone && !(this.disconnected && this.task?.state === 'cancelled'))
+      this.services.log.failure(this.describe(), error);
+    if (this.phase >= COMPLETE) return;
+    if (this.phase === IDLE || this.phase === HEAD_READY) {
+      this.phase = IDLE;
+      this.respondError(this.task?.state === 'cancelled' && this.services.stopping ? 503 : 500);
+    } else {
+      this.phase = ABORTED;
+      this.abort();
+    }
+  }
+
+  describe(): string {
+    return `${this.scope.method} ${this.scope.path}`;
+  }
+
+  // ---- the request's side
+
+  /** A piece of the body; must not change any more. */
+  pushBody(chunk: Uint8Array): void {
+    if (this.phase >= COMPLETE) return;
+    const receiver = this.#nextReceiver();
+    if (receiver !== null) {
+      receiver.settle({ type: 'http.request', body: chunk, moreBody: true });
+      return;
+    }
+    (this.#chunks ??= []).push(chunk);
+    this.queued += chunk.length;
+  }
+
+  endBody(): void {
+    this.bodyEnded = true;
+    if (this.#endDelivered || this.#chunks !== null) return;
+    const receiver = this.#nextReceiver();
+    if (receiver === null) return;
+    this.#endDelivered = true;
+    receiver.settle(EMPTY_REQUEST);
+  }
+
+  /**
+   * The peer will send nothing more, or is gone (`gone`). It is told to the application; only a peer that is
+   * gone ends the request's scope, since one that closed its sending side may well wait for the response.
+   */
+  disconnect(gone: boolean, why: string): void {
+    this.disconnected = true;
+    const receivers = this.#receivers;
+    this.#receivers = null;
+    if (receivers !== null)
+      for (const receiver of receivers) if (!receiver.settled) receiver.settle(DISCONNECT);
+    if (!gone) return;
+    const complete = this.phase === COMPLETE;
+    if (!complete) this.phase = ABORTED;
+    const senders = this.#senders;
+    this.#senders = null;
+    if (senders !== null) {
+      const error = this.#goneError();
+      for (const sender of senders) if (!sender.settled) sender.fail(error);
+    }
+    if (!complete) this.task?.cancel(why);
+  }
+
+  #nextReceiver(): EventWaiter<ReceiveEvent> | null {
+    const receivers = this.#receivers;
+    if (receivers === null) return null;
+    for (let receiver = receivers.shift(); receiver !== undefined; receiver = receivers.shift())
+      if (!receiver.settled) return receiver;
+    return null;
+  }
+
+  #receive(): Promise<ReceiveEvent> {
+    if (this.#chunks !== null) {
+      const body = this.#takeChunks();
+      this.#endDelivered = this.bodyEnded;
+      this.wantBody();
+      return Promise.resolve({ type: 'http.request', body, moreBody: !this.bodyEnded });
+    }
+    if (this.bodyEnded && !this.#endDelivered) {
+      this.#endDelivered = true;
+      return emptyRequest;
+    }
+    if (this.disconnected || this.phase >= COMPLETE) return Promise.resolve(DISCONNECT);
+    if (!this.bodyEnded) this.wantBody();
+    // wantBody may have read on at once.
+    if (this.#chunks !== null) return this.#receive();
+    return wait((this.#receivers ??= []), this.bodyEnded ? 'the client to leave' : 'the body of the request');
+  }
+
+  #takeChunks(): Uint8Array {
+    const chunks = this.#chunks!;
+    this.#chunks = null;
+    const total = this.queued;
+    this.queued = 0;
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, total);
+  }
+
+  // ---- the response's side
+
+  #send(event: HttpSendEvent): Promise<void> {
+    try {
+      const type = event.type;
+      if (type === 'http.response.start') return this.#start(event);
+      if (type === 'http.response.body') return this.#body(event);
+      return this.#other(event);
+    } catch (error) {
+      return handled(error);
+    }
+  }
+
+  #start(event: HttpResponseStartEvent): Promise<void> {
+    if (this.phase !== IDLE) throw this.#wrongOrder('http.response.start');
+    const status = event.status;
+    if (!Number.isInteger(status) || status < 200 || status > 999)
+      throw this.badEvent(
+        'http.response.start',
+        `status is ${String(status)}, and must be an integer from 200 to 999`,
+      );
+    this.status = status;
+    this.bodiless = this.scope.method === 'HEAD' || status === 204 || status === 304;
+    this.declaredLength = -1;
+    this.prepareHead(status, event.headers ?? []);
+    this.trailersAnnounced = event.trailers === true;
+    this.phase = HEAD_READY;
+    return resolved;
+  }
+
+  #body(event: HttpResponseBodyEvent): Promise<void> {
+    const phase = this.phase;
+    if (phase !== HEAD_READY && phase !== STREAMING) throw this.#wrongOrder('http.response.body');
+    const body = event.body ?? EMPTY;
+    if (!(body instanceof Uint8Array))
+      throw this.badEvent('http.response.body', `body is no Uint8Array but ${typeof body}`);
+    const last = event.moreBody !== true;
+    const sent = (this.sentLength += body.length);
+    const declared = this.declaredLength;
+    if (declared !== -1 && (sent > declared || (last && sent < declared)) && !(this.bodiless && sent === 0)) {
+      this.sentLength -= body.length;
+      throw fault('SBY_SERVER_CONTENT_LENGTH', { request: this.describe(), declared, got: sent });
+    }
+    this.#deliver(phase, this.bodiless ? EMPTY : body, last);
+    return last || !this.congested() ? resolved : this.#untilDrained();
+  }
+
+  #deliver(phase: number, body: Uint8Array, last: boolean): void {
+    const ends = last && !this.trailersAnnounced;
+    if (last) this.phase = ends ? COMPLETE : TRAILERS;
+    else this.phase = STREAMING;
+    if (phase === HEAD_READY) this.writeHead(body, last);
+    else if (last || body.length > 0) this.writeBody(body, last);
+    if (ends) this.#complete();
+  }
+
+  #other(event: HttpSendEvent): Promise<void> {
+    switch (event.type) {
+      case 'http.response.trailers': {
+        if (this.phase !== TRAILERS) throw this.#wrongOrder(event.type);
+        if (event.moreTrailers === true)
+          throw this.badEvent(event.type, 'moreTrailers is not supported, send them at once');
+        this.writeTrailers(event.headers);
+        this.phase = COMPLETE;
+        this.#complete();
+        return resolved;
+      }
+      case 'http.response.early_hint':
+        if (this.phase !== IDLE && this.phase !== HEAD_READY) throw this.#wrongOrder(event.type);
+        this.writeEarlyHints(event.links);
+        return resolved;
+      case 'http.response.pathsend':
+        if (this.phase !== HEAD_READY) throw this.#wrongOrder(event.type);
+        return this.#sendPath(event.path);
+      default: {
+        const type = (event as { type?: unknown } | null)?.type;
+        throw this.badEvent(String(type), 'the server knows no event of this type here');
+      }
+    }
+  }
+
+  async #sendPath(path: string): Promise<void> {
+    const { sendFile } = await import('./send-file.ts');
+    await sendFile(path, (body, last) => this.#body({ type: 'http.response.body', body, moreBody: !last }));
+  }
+
+  #complete(): void {
+    const receivers = this.#receivers;
+    this.#receivers = null;
+    this.#chunks = null;
+    this.queued = 0;
+    if (receivers !== null)
+      for (const receiver of receivers) if (!receiver.settled) receiver.settle(DISCONNECT);
+    this.services.onResponse?.(this);
+    this.finished();
+  }
+
+  /** What was sent has reached the operating system. */
+  drained(): void {
+    const senders = this.#senders;
+    if (senders === null) return;
+    this.#senders = null;
+    for (const sender of senders) if (!sender.settled) sender.settle();
+  }
+
+  #untilDrained(): Promise<void> {
+    return wait((this.#senders ??= []), 'the client to read the response');
+  }
+
+  #wrongOrder(got: string): Error {
+    if (this.phase === ABORTED) return this.#goneError();
+    if (this.phase === COMPLETE && this.disconnected) return this.#goneError();
+    const expected =
+      this.phase === IDLE
+        ? 'http.response.start'
+        : this.phase === COMPLETE
+          ? 'nothing more, because the response is complete'
+          : this.phase === TRAILERS
+            ? 'http.response.trailers'
+            : 'http.response.body, because the response has started';
+    return fault('SBY_SERVER_EVENT_ORDER', { request: this.describe(), got, expected });
+  }
+
+  #goneError(): Error {
+    return fault('SBY_SERVER_DISCONNECTED', { request: this.describe() });
+  }
+
+  protected badEvent(event: string, why: string): Error {
+    return fault('SBY_SERVER_BAD_EVENT', { request: this.describe(), event, why });
+  }
+}
+
+/** A rejection that is no "unhandled rejection" when the application forgot to await `send`. */
+function handled(error: unknown): Promise<never> {
+  const promise = Promise.reject(error);
+  promise.catch(() => {});
+  return promise;
+}

@@ -1,0 +1,4 @@
+/** The server: HTTP/1.1 for ASGI applications, on sockets of its own. Behaviour: docs/server-behaviour.md. */
+export { type ServerLog, silentLog, TextLog } from './log.ts';
+export type { ServeOptions } from './options.ts';
+export { Server, serve } from './server.ts';

@@ -1,0 +1,115 @@
+import { fault } from '../errors/index.ts';
+import type { ServerLog } from './log.ts';
+
+/** Options of `serve`. Times are milliseconds, sizes are bytes; 0 means no limit where that is said. */
+export interface ServeOptions {
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly host?: string;
+  /** 0 takes a free port. Default 8000. */
+  readonly port?: number;
+  /** A unix socket to listen on, instead of host and port. */
+  readonly uds?: string;
+  /** A listening socket that is open already, by its file descriptor. */
+  readonly fd?: number;
+  /** Connections that may wait to be accepted. Default 2048. */
+  readonly backlog?: number;
+  /** Mount prefix: `scope.rootPath`. Default ''. */
+  readonly rootPath?: string;
+  /** 'auto' goes on without lifespan when the application refuses it. Default 'auto'. */
+  readonly lifespan?: 'auto' | 'on' | 'off';
+  /** Where the server's own lines go. Default: text on standard error. */
+  readonly log?: ServerLog;
+
+  /** Longest request line. Default 8192. */
+  readonly limitRequestLine?: number;
+  /** Longest header field line. Default 16384. */
+  readonly limitRequestField?: number;
+  /** Most header fields. Default 128. */
+  readonly limitRequestFields?: number;
+  /** Longest head of a request, all lines together. Default 65536. */
+  readonly limitRequestHead?: number;
+  /** Longest request body; 0 for no limit. Default 128 MiB. */
+  readonly limitRequestBody?: number;
+
+  /** From the first byte of a head to its end. Default 10 000. */
+  readonly timeoutHeader?: number;
+  /** Between two pieces of a request body. Default 30 000. */
+  readonly timeoutBody?: number;
+  /** Between a response and the next request on the same connection. Default 5000. */
+  readonly timeoutKeepAlive?: number;
+  /** A client that takes nothing of what is sent to it. Default 30 000. */
+  readonly timeoutWrite?: number;
+  /** A graceful stop waits so long for running requests before it cancels them. Default 10 000. */
+  readonly timeoutGraceful?: number;
+  /** `server: sobaya` in responses. Default true. */
+  readonly serverHeader?: boolean;
+  /** `date` in responses (RFC 9110 6.6.1). Default true. */
+  readonly dateHeader?: boolean;
+}
+
+export type ServerOptions = Required<Omit<ServeOptions, 'uds' | 'fd' | 'log'>> & {
+  readonly uds: string | null;
+  readonly fd: number | null;
+};
+
+const defaults = {
+  host: '127.0.0.1',
+  port: 8000,
+  backlog: 2048,
+  rootPath: '',
+  lifespan: 'auto',
+  limitRequestLine: 8192,
+  limitRequestField: 16 * 1024,
+  limitRequestFields: 128,
+  limitRequestHead: 64 * 1024,
+  limitRequestBody: 128 * 1024 * 1024,
+  timeoutHeader: 10_000,
+  timeoutBody: 30_000,
+  timeoutKeepAlive: 5000,
+  timeoutWrite: 30_000,
+  timeoutGraceful: 10_000,
+  serverHeader: true,
+  dateHeader: true,
+  uds: null,
+  fd: null,
+} as const satisfies ServerOptions;
+
+const positive = new Set(['limitRequestLine', 'limitRequestField', 'limitRequestFields', 'limitRequestHead']);
+
+/** Fills in defaults and refuses values that make no sense, each by its name. */
+export function resolveOptions(options: ServeOptions): ServerOptions {
+  const resolved: Record<string, unknown> = { ...defaults };
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'log' || value === undefined) continue;
+    if (!(name in defaults))
+      throw badOption(name, value, `one of the known options: ${Object.keys(defaults).join(', ')}`);
+    checkOption(name, value);
+    resolved[name] = value;
+  }
+  if (options.uds !== undefined && options.fd !== undefined)
+    throw badOption('uds', options.uds, 'either uds or fd, not both');
+  return resolved as unknown as ServerOptions;
+}
+
+function checkOption(name: string, value: unknown): void {
+  if (name === 'port') {
+    if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 65535)
+      throw badOption(name, value, 'an integer from 0 to 65535');
+  } else if (name === 'lifespan') {
+    if (value !== 'auto' && value !== 'on' && value !== 'off')
+      throw badOption(name, value, "'auto', 'on' or 'off'");
+  } else if (name === 'rootPath') {
+    if (typeof value !== 'string' || (value !== '' && (!value.startsWith('/') || value.endsWith('/'))))
+      throw badOption(name, value, 'a path that begins with a slash and does not end with one');
+  } else if (name === 'host' || name === 'uds') {
+    if (typeof value !== 'string' || value === '') throw badOption(name, value, 'a text that is not empty');
+  } else if (name === 'serverHeader' || name === 'dateHeader') {
+    if (typeof value !== 'boolean') throw badOption(name, value, 'true or false');
+  } else if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
+    throw badOption(name, value, 'a number that is zero or more');
+  } else if (positive.has(name) && value < 1) throw badOption(name, value, 'a number that is one or more');
+}
+
+export function badOption(option: string, got: unknown, expected: string): Error {
+  return fault('SBY_SERVER_BAD_OPTION', { option, got, expected });
+}

@@ -1,0 +1,28 @@
+import type { Application, State } from '../asgi/index.ts';
+import type { Context } from '../asyncio/index.ts';
+import type { Exchange } from './exchange.ts';
+import type { HttpDate } from './http-date.ts';
+import type { ServerLog } from './log.ts';
+import type { ServerOptions } from './options.ts';
+
+/** What connections share: one object per server. */
+export interface Services {
+  readonly app: Application;
+  readonly options: ServerOptions;
+  readonly log: ServerLog;
+  readonly date: HttpDate;
+  /** The context in which requests begin; its scope is the parent of theirs. */
+  readonly context: Context;
+  /** What lifespan start-up left. */
+  state: State;
+  /** Where the server listens. */
+  address: readonly [host: string, port: number | null] | null;
+  /** Coarse time in milliseconds, advanced by the server's clock. */
+  now: number;
+  /** True once the server stops: responses close their connections. */
+  stopping: boolean;
+  /** Hooks for logs and metrics; null costs nothing. */
+  onRequest: ((exchange: Exchange) => void) | null;
+  onResponse: ((exchange: Exchange) => void) | null;
+  onEnd: ((exchange: Exchange) => void) | null;
+}
