@@ -1,15 +1,14 @@
 import { unlinkSync } from 'node:fs';
 import * as net from 'node:net';
 import type { Application } from '../asgi/index.ts';
-import { Context, rootContext, Scope } from '../asyncio/index.ts';
+import { rootContext, Scope } from '../asyncio/index.ts';
 import { fault } from '../errors/index.ts';
 import { Clock } from './clock.ts';
-import { HttpDate } from './http-date.ts';
 import { Http1Connection } from './http1/connection.ts';
 import { Lifespan } from './lifespan.ts';
 import { type ServerLog, TextLog } from './log.ts';
 import { resolveOptions, type ServeOptions, type ServerOptions } from './options.ts';
-import type { Services } from './services.ts';
+import { createServices, type Services } from './services.ts';
 import { SocketTransport } from './socket-transport.ts';
 
 /** A server that listens. Made by `serve`. */
@@ -37,20 +36,7 @@ export class Server {
     });
     this.#scope = new Scope(rootContext.scope);
     this.#lifespan = new Lifespan(app, this.options.lifespan, this.log, this.#scope);
-    const services: Services = {
-      app,
-      options: this.options,
-      log: this.log,
-      date: new HttpDate(),
-      context: new Context(new Scope(this.#scope), null, null, null, -1),
-      state: this.#lifespan.state,
-      address: null,
-      now: performance.now(),
-      stopping: false,
-      onRequest: null,
-      onResponse: null,
-      onEnd: null,
-    };
+    const services = createServices(app, this.options, this.log, this.#lifespan.state, this.#scope);
     this.#services = services;
     const { timeoutHeader, timeoutBody, timeoutKeepAlive, timeoutWrite } = this.options;
     this.#clock = new Clock([timeoutHeader, timeoutBody, timeoutKeepAlive, timeoutWrite], (now) => {

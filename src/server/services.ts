@@ -1,7 +1,7 @@
 import type { Application, State } from '../asgi/index.ts';
-import type { Context } from '../asyncio/index.ts';
+import { Context, Scope } from '../asyncio/index.ts';
 import type { Exchange } from './exchange.ts';
-import type { HttpDate } from './http-date.ts';
+import { HttpDate } from './http-date.ts';
 import type { ServerLog } from './log.ts';
 import type { ServerOptions } from './options.ts';
 
@@ -25,4 +25,27 @@ export interface Services {
   onRequest: ((exchange: Exchange) => void) | null;
   onResponse: ((exchange: Exchange) => void) | null;
   onEnd: ((exchange: Exchange) => void) | null;
+}
+
+export function createServices(
+  app: Application,
+  options: ServerOptions,
+  log: ServerLog,
+  state: State,
+  parent: Scope,
+): Services {
+  return {
+    app,
+    options,
+    log,
+    date: new HttpDate(),
+    context: new Context(new Scope(parent), null, null, null, -1),
+    state,
+    address: null,
+    now: performance.now(),
+    stopping: false,
+    onRequest: null,
+    onResponse: null,
+    onEnd: null,
+  };
 }

@@ -71,8 +71,7 @@ export class ChunkedDecoder {
           if (this.#state === DONE) return at + 1;
           break;
         case DATA: {
-          const available = end - at;
-          const take = available < this.#remaining ? available : this.#remaining;
+          const take = Math.min(end - at, this.#remaining);
           this.#remaining -= take;
           if (this.#remaining === 0) this.#state = DATA_CR;
           this.dataStart = at;

@@ -144,8 +144,7 @@ export class Http1Connection implements Protocol {
             break;
           }
           case LENGTH_BODY: {
-            const available = end - at;
-            const take = available < this.#remaining ? available : this.#remaining;
+            const take = Math.min(end - at, this.#remaining);
             this.#remaining -= take;
             this.#body(buffer, at, at + take);
             at += take;

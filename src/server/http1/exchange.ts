@@ -73,7 +73,7 @@ export class Http1Exchange extends Exchange {
         if (name.kind === DATE) this.#ownDate = true;
         if (name.kind === SERVER) this.#ownServer = true;
       }
-      head += name.wire + value + '\r\n';
+      head += `${name.wire}${value}\r\n`;
     }
     this.#head = head;
   }

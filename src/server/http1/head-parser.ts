@@ -120,13 +120,13 @@ export class HeadParser {
       const inRequestLine = state <= VERSION || state === START_LF;
       const lineLimit = line + (inRequestLine ? limits.requestLine : limits.field);
       // `stop` depends on the stream alone, never on how it was cut: the same bytes meet the same limit.
-      const limit = lineLimit < headLimit ? lineLimit : headLimit;
+      const limit = Math.min(lineLimit, headLimit);
       if (at >= limit) {
         throw inRequestLine
           ? refuse(414, `the request line is longer than ${limits.requestLine} bytes`)
           : refuse(431, `a header field is longer than ${limits.field} bytes`);
       }
-      const stop = end < limit ? end : limit;
+      const stop = Math.min(end, limit);
       const byte = buffer[at]!;
       switch (state) {
         case START:
