@@ -153,7 +153,7 @@ export abstract class Exchange {
     this.services.onRequest?.(this);
   }
 
-  #ended(task: Task<void>): void {
+  #ended(task: Task<unknown>): void {
     const state = task.state;
     if (state === 'failed') this.#failed(task.error);
     else if (this.phase < COMPLETE) {

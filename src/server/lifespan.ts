@@ -116,7 +116,7 @@ export class Lifespan {
     }
   }
 
-  #ended(task: Task<void>): void {
+  #ended(task: Task<unknown>): void {
     const settle = this.#settle;
     this.#settle = null;
     const error = task.error;

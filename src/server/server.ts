@@ -180,7 +180,7 @@ export class Server {
   }
 
   get #quiet(): boolean {
-    return this.#connections.size === 0 && this.#services.context.scope.head === null;
+    return this.#connections.size === 0 && this.#services.context.scope.kids === null;
   }
 
   #checkQuiet(): void {
