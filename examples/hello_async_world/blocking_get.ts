@@ -14,10 +14,10 @@ export function blockingGet(url: string): string {
   });
   worker.unref();
   Atomics.wait(done, 0, 0);
-  const { text, error } = receiveMessageOnPort(port1)?.message as { text?: string; error?: string };
+  const answer = receiveMessageOnPort(port1)?.message as { text?: string; error?: string } | undefined;
   port1.close();
-  if (text === undefined) throw new Error(error);
-  return text;
+  if (answer?.text === undefined) throw new Error(answer?.error ?? `no answer from ${url}`);
+  return answer.text;
 }
 
 if (!isMainThread && workerData?.done !== undefined) {

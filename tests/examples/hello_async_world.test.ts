@@ -88,5 +88,5 @@ test('lesson 6: ten searches in the time of the slowest, on a real server', asyn
 test('a lesson that does not exist: the list of those that do', async () => {
   const { err, code } = await runTalk('threads');
   assert.equal(code, 1);
-  assert.match(err, /There is no lesson named "threads"[^]*3 {2}03_gather\.ts/);
+  assert.match(err, /There is no lesson named "threads"[\s\S]*3 {2}03_gather\.ts/);
 });
