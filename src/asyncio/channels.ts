@@ -5,13 +5,13 @@ import type { Task } from './task.ts';
 export interface TaskMessage {
   readonly task: Task<unknown>;
 }
-export const taskChannel = tracingChannel<object, TaskMessage>('sobaya:asyncio.task');
+export const taskChannel = tracingChannel<TaskMessage, object>('sobaya:asyncio.task');
 
 /** Message of `sobaya:asyncio.sleep`, traced as a promise: `start`, and `asyncEnd` in the sleeper's context. */
 export interface SleepMessage {
   readonly ms: number;
 }
-export const sleepChannel = tracingChannel<object, SleepMessage>('sobaya:asyncio.sleep');
+export const sleepChannel = tracingChannel<SleepMessage, object>('sobaya:asyncio.sleep');
 
 /** Message of `sobaya:asyncio.wait`: somebody has to wait for a lock, a queue, an event. Events as for sleep. */
 export interface WaitMessage {
@@ -20,7 +20,7 @@ export interface WaitMessage {
   readonly kind: string;
   cancelled?: boolean;
 }
-export const waitChannel = tracingChannel<object, WaitMessage>('sobaya:asyncio.wait');
+export const waitChannel = tracingChannel<WaitMessage, object>('sobaya:asyncio.wait');
 
 /** Message of `sobaya:asyncio.blocked`: somebody held the event loop. Only in debug mode. */
 export interface BlockedMessage {

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Channel } from 'node:diagnostics_channel';
 import { Scope } from './scope.ts';
 import type { Task } from './task.ts';
 
@@ -66,6 +67,18 @@ export function enter(context: Context | undefined): void {
 
 export function ambient(): Context | undefined {
   return storage.getStore();
+}
+
+/**
+ * For tracing: what runs inside a traced call on `channel` (the `start` of a tracing channel) has the context that
+ * `transform` makes of its message. Gives what undoes it.
+ */
+export function bindContext<M extends object>(
+  channel: Channel<M, object>,
+  transform: (message: M) => Context,
+): () => void {
+  channel.bindStore(storage as AsyncLocalStorage<object>, transform);
+  return () => void channel.unbindStore(storage as AsyncLocalStorage<object>);
 }
 
 /** The AbortSignal of the current scope, for APIs that want one for longer than a call (else `withSignal`). */

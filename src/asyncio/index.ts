@@ -20,7 +20,15 @@ export {
 } from './channels.ts';
 export { type Clock, setClock } from './clock.ts';
 export { Condition, type ConditionStatistics } from './condition.ts';
-export { Context, ContextVar, currentContext, currentSignal, rootContext, runInContext } from './context.ts';
+export {
+  bindContext,
+  Context,
+  ContextVar,
+  currentContext,
+  currentSignal,
+  rootContext,
+  runInContext,
+} from './context.ts';
 export {
   currentDeadline,
   Deadline,

@@ -16,4 +16,4 @@ export interface ClientRequestMessage {
 }
 
 /** `tracing:sobaya:client.request:*`; see docs/design/tracing.md. */
-export const clientRequest = tracingChannel<object, ClientRequestMessage>('sobaya:client.request');
+export const clientRequest = tracingChannel<ClientRequestMessage, object>('sobaya:client.request');
