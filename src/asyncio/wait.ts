@@ -3,6 +3,7 @@ import { checkTime, notAFunction } from './checks.ts';
 import { now } from './clock.ts';
 import { currentContext } from './context.ts';
 import { moveOnAfter, timeout, timeoutAt } from './deadline.ts';
+import { reportUnseen } from './never-retrieved.ts';
 import { leave, Scope } from './scope.ts';
 import { type Startable, Task } from './task.ts';
 import { until } from './until.ts';
@@ -90,30 +91,34 @@ export interface AsCompletedOptions {
 }
 
 /**
- * Gives tasks in the order in which they end; await each to get its result or its error. Functions are started at
- * once, and what of them still runs when the loop is left early is cancelled. Tasks handed in are left alone.
+ * Gives results in the order in which they arrive. `for await (const result of asCompleted(work))` throws at the item
+ * that failed, and ends there; to go on after a failure take the promises one by one:
+ * `for (const next of asCompleted(work)) try { await next } catch …`. Functions are started at once, and what of them
+ * still runs when the loop is left is cancelled. Tasks handed in are left alone.
  */
 export function asCompleted<T>(
   work: Iterable<Startable<T> | Task<T>>,
   options: AsCompletedOptions = {},
-): AsyncIterableIterator<Task<T>> {
+): Completions<Awaited<T>> {
   const all = [...work];
   for (const [index, item] of all.entries()) {
     if (typeof item !== 'function' && !(item instanceof Task))
       throw notAFunction('asCompleted', index + 1, item);
   }
   if (options.timeout !== undefined) checkTime('asCompleted', options.timeout);
-  return new Completions(all, options.timeout);
+  return new Completions(all as (Startable<Awaited<T>> | Task<Awaited<T>>)[], options.timeout);
 }
 
-/** By hand, because an async generator would await the tasks that it yields. */
-class Completions<T> implements AsyncIterableIterator<Task<T>> {
+/** See `asCompleted`. */
+export class Completions<T> implements AsyncIterable<T>, Iterable<Promise<T>> {
   readonly #completed: Task<T>[] = [];
+  readonly #started = new Set<Task<T>>();
+  readonly #waiting: ((task: Task<T>) => void)[] = [];
   readonly #scope: Scope;
   readonly #deadline: number | null;
   #left: number;
-  #wake: (() => void) | null = null;
 
+  /** For builders. */
   constructor(all: readonly (Startable<T> | Task<T>)[], ms: number | undefined) {
     const parent = currentContext();
     this.#scope = new Scope(parent.scope, 'asCompleted');
@@ -122,46 +127,67 @@ class Completions<T> implements AsyncIterableIterator<Task<T>> {
     this.#left = all.length;
     const inner = parent.withScope(this.#scope);
     const onEnd = (task: Task<unknown>): void => {
-      this.#completed.push(task as Task<T>);
-      this.#wake?.();
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) this.#completed.push(task as Task<T>);
+      else waiting(task as Task<T>);
     };
     for (const item of all) {
       if (item instanceof Task) void item.ended.then(() => onEnd(item as Task<unknown>));
-      else new Task<T>(item, inner, undefined, onEnd);
+      else this.#started.add(new Task<T>(item, inner, undefined, onEnd));
     }
-    if (this.#scope.kids === null) this.#scope.unlink();
+    this.#scope.whenEmpty(() => this.#scope.unlink());
   }
 
-  async next(): Promise<IteratorResult<Task<T>, undefined>> {
-    if (this.#left === 0) {
-      await this.return();
-      return { done: true, value: undefined };
-    }
-    if (this.#completed.length === 0) {
-      const next = new Promise<void>((resolve) => {
-        this.#wake = resolve;
+  /** The result of the next one that ends. */
+  async #next(): Promise<T> {
+    let task = this.#completed.shift();
+    if (task === undefined) {
+      const next = new Promise<Task<T>[]>((resolve) => {
+        this.#waiting.push((ended) => resolve([ended]));
       });
-      const wait = (): Promise<void> => until(next, 'the next task');
-      try {
-        await (this.#deadline === null ? wait() : timeoutAt(this.#deadline, wait));
-      } catch (error) {
-        // A loop that ends by an error of ours does not call return().
-        await this.return();
-        throw error;
-      }
+      const wait = (): Promise<Task<T>[]> => until(next, 'the next task');
+      [task] = await (this.#deadline === null ? wait() : timeoutAt(this.#deadline, wait));
     }
-    this.#left--;
-    return { done: false, value: this.#completed.shift() as Task<T> };
+    return (task as Task<T>).result();
   }
 
-  async return(): Promise<IteratorResult<Task<T>, undefined>> {
+  /** Cancels what was started and still runs, and waits for its end. */
+  async #leave(): Promise<void> {
     this.#left = 0;
     const left = leave(this.#scope, 'the loop over asCompleted() was left');
     if (left !== null) await left;
-    return { done: true, value: undefined };
+    // Errors that come too late for the loop; nobody else can get them.
+    for (const task of this.#completed.splice(0))
+      if (this.#started.has(task) && task.state === 'failed') reportUnseen(task, task.error);
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
+  [Symbol.iterator](): IterableIterator<Promise<T>> {
+    const iterator: IterableIterator<Promise<T>> = {
+      next: () => {
+        if (this.#left === 0) return { done: true, value: undefined };
+        this.#left--;
+        const value = this.#next();
+        // The loop may be left before it is awaited.
+        value.catch(() => {});
+        return { done: false, value };
+      },
+      return: () => {
+        void this.#leave();
+        return { done: true, value: undefined };
+      },
+      [Symbol.iterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    try {
+      while (this.#left > 0) {
+        this.#left--;
+        yield await this.#next();
+      }
+    } finally {
+      await this.#leave();
+    }
   }
 }
