@@ -140,7 +140,7 @@ export class Http1Connection implements Protocol {
             const head = this.#parser.take(buffer, at, after);
             at = after;
             this.#headBegan = false;
-            this.#request(head);
+            this.#request(head, at < end);
             break;
           }
           case LENGTH_BODY: {
@@ -186,7 +186,7 @@ export class Http1Connection implements Protocol {
     return at;
   }
 
-  #request(head: RequestHead): void {
+  #request(head: RequestHead, more: boolean): void {
     const { services } = this;
     const { options } = services;
     const limit = options.limitRequestBody;
@@ -209,6 +209,8 @@ export class Http1Connection implements Protocol {
       extensions: head.http11 ? EXTENSIONS : EXTENSIONS_10,
     };
     const exchange = new Http1Exchange(this, head, scope);
+    // A body that came along makes "100 Continue" superfluous (RFC 9110 10.1.1).
+    if (more) exchange.awaitsContinue = false;
     exchange.startedAt = services.now;
     this.#exchange = exchange;
     this.#bodyBytes = 0;
