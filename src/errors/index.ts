@@ -18,6 +18,19 @@ export {
   ClientTransportError,
   type FailedRequest,
 } from './client.ts';
+
+  DatabaseError,
+  DataError,
+  FieldError,
+  IntegrityError,
+  MultipleObjectsReturned,
+  ObjectDoesNotExist,
+  ProgrammingError,
+  ProtectedError,
+  TransactionManagementError,
+  ValidationError,
+} from './database.ts';
+
 export { type ErrorCode, fault } from './fault.ts';
 export {
   BrokenBarrierError,

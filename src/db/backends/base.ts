@@ -1,0 +1,163 @@
+/**
+ * What stands between the compiler and a database. Shared code asks the flags and calls the interface; it never
+ * names a dialect. A driver needs `execute(sql, params, shape)` and may send what it gets in one loop turn
+ * together; a new backend is a folder beside the others and a line in databases.ts.
+ */
+import type { Family } from '../fields/kinds.ts';
+import type { Deconstructed } from '../typing/fields.ts';
+
+/** A value as a driver takes and gives it. */
+export type DriverValue = null | string | number | bigint | boolean | Uint8Array | Date | readonly unknown[];
+export type Row = unknown[];
+
+/** One statement of one form: what a driver may keep about it (names, ids, measured cost). */
+export class StatementShape {
+  readonly sql: string;
+  /** Whether it only reads: then it may run on a reader or a replica. */
+  readonly reads: boolean;
+  /** The driver's own notes. */
+  note: unknown = undefined;
+  /** How often it ran, and the mean of its cost in milliseconds in the database. */
+  runs = 0;
+  mean = 0;
+
+  constructor(sql: string, reads: boolean) {
+    this.sql = sql;
+    this.reads = reads;
+  }
+
+  measured(ms: number): void {
+    this.runs++;
+    this.mean += (ms - this.mean) / Math.min(this.runs, 50);
+  }
+}
+
+export interface Answer {
+  /** Rows as arrays, in the order of the columns. */
+  readonly rows: Row[];
+  /** Rows changed, or rows returned. */
+  readonly count: number;
+  /** Names of the columns; only from `query()`. */
+  readonly columns?: readonly string[];
+}
+
+/** Anything statements can be given to: a backend (each statement for itself) or a transaction. */
+export interface Executor {
+  /** Runs one statement. Cancelled with the ambient scope. `map` makes the result from the answer, without another hop. */
+  execute<T = Answer>(
+    sql: string,
+    params?: readonly unknown[],
+    shape?: StatementShape,
+    map?: (answer: Answer) => T,
+  ): Promise<T>;
+  /** The same with column names, for SQL that is not ours. */
+  query(sql: string, params?: readonly unknown[]): Promise<Answer>;
+  /** Several statements separated by semicolons, without parameters. */
+  script(sql: string): Promise<void>;
+}
+
+export type Isolation = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable';
+
+export interface BeginOptions {
+  readonly isolation?: Isolation | undefined;
+  readonly readOnly?: boolean | undefined;
+  /** SQLite: take the write lock only when something is written. */
+  readonly deferred?: boolean | undefined;
+}
+
+/** One connection held by one transaction. */
+export interface Connection extends Executor {
+  begin(options: BeginOptions): Promise<void>;
+  /** A statement that steers the transaction; it is not cancelled with the scope. */
+  control(sql: string): Promise<void>;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+  /** Gives the connection back. Idempotent; a connection that is still inside a transaction is rolled back. */
+  release(): void;
+}
+
+export interface Features {
+  /** INSERT/UPDATE/DELETE … RETURNING. */
+  readonly returning: boolean;
+  readonly selectForUpdate: boolean;
+  readonly skipLocked: boolean;
+  readonly arrays: boolean;
+  readonly fullText: boolean;
+  readonly distinctOn: boolean;
+  /** Tables can be altered in place: constraints and column types; else they are remade. */
+  readonly alterTable: boolean;
+  /** DDL takes part in transactions. */
+  readonly transactionalDdl: boolean;
+  readonly deferrableConstraints: boolean;
+  readonly schemas: boolean;
+  readonly comments: boolean;
+  readonly covering: boolean;
+  readonly exclusion: boolean;
+  readonly concurrentIndexes: boolean;
+  readonly notify: boolean;
+  readonly savepoints: boolean;
+  readonly isolationLevels: readonly Isolation[];
+  readonly maxParameters: number;
+  /** Sorting puts NULL first in ascending order. */
+  readonly nullsFirst: boolean;
+  readonly cursors: boolean;
+}
+
+export interface Backend extends Executor {
+  readonly vendor: 'sqlite' | 'postgresql';
+  readonly alias: string;
+  readonly features: Features;
+  readonly dialect: Dialect;
+  /** What was configured, without secrets, for messages. */
+  readonly target: string;
+  open(): Promise<void>;
+  /** Waits for statements that run, then closes. */
+  close(): Promise<void>;
+  /** A connection of its own, from the pool; waits for one in a bounded queue. */
+  connect(options?: BeginOptions): Promise<Connection>;
+  /** The type of a column, `varchar(100)`; `related` gives the field a foreign key points to. */
+  columnType(field: Deconstructed, related?: (to: string) => Deconstructed): string;
+  quote(name: string): string;
+  /** Rows of a query in chunks, from a cursor in the database. */
+  stream?(sql: string, params: readonly unknown[], chunk: number): AsyncIterable<Row[]>;
+  statistics(): Record<string, number>;
+}
+
+/** Text of SQL where databases differ. Pure: it knows no connection. */
+export interface Dialect {
+  readonly vendor: string;
+  readonly features: Features;
+  quote(name: string): string;
+  /** The placeholder of the n-th parameter, counted from 1. */
+  placeholder(n: number): string;
+  /** Turns a field's checked value, never null, into the driver's. Null: none needed. */
+  adapter(family: Family): ((value: never) => unknown) | null;
+  /** A column as it is selected: a 64-bit integer as text, where the driver would lose digits. */
+  selectColumn(sql: string, kind: string): string;
+  /** A parameter that stands alone, where the database cannot infer its type. */
+  typedParameter(sql: string, family: Family | null): string;
+  /** `lhs IN (one bound array)`. */
+  inArray(lhs: string, parameter: string, family: Family): string;
+  /** Turns a list of adapted values into the one parameter of inArray. */
+  adaptArray(values: readonly unknown[], family: Family): unknown;
+  /** A text lookup: contains, iexact, regex, …. `rhs` is an escaped pattern already. */
+  textLookup(name: string, lhs: string, rhs: string, family: Family): string;
+  /** Part of a date or time: year, month, iso_year, week, quarter, hour, …. */
+  extract(part: string, sql: string, family: Family): string;
+  truncate(part: string, sql: string, family: Family, result: Family): string;
+  /** `CAST(sql AS …)` to a family's type. */
+  cast(sql: string, family: Family): string;
+  /** A database function by its Django name in upper case; null: `NAME(a, b)` as it stands. */
+  func(name: string, args: readonly string[], families: readonly (Family | null)[]): string | null;
+  combine(
+    operator: string,
+    left: string,
+    right: string,
+    families: readonly [Family | null, Family | null],
+  ): string;
+  limit(limit: string | null, offset: string | null): string;
+  /** SQL for a value inside JSON; `asText` for comparing with text. */
+  jsonPath(sql: string, path: readonly string[], as: 'json' | 'text'): string;
+  /** Wraps an expression where ordering or comparing needs it (decimals kept as text). */
+  comparable(sql: string, family: Family | null): string;
+}

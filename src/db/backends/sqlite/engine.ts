@@ -1,0 +1,246 @@
+/**
+ * Runs batches on one SQLite connection. Lives in a worker thread; on the main thread only where inline execution
+ * was asked for. Imports nothing of ours but its protocol, so that a worker starts quickly.
+ */
+import * as sqlite from 'node:sqlite';
+import { installFunctions } from './functions.ts';
+import {
+  CLOSE,
+  CURSOR,
+  CURSOR_CLOSE,
+  FETCH,
+  FORGET,
+  INSIDE,
+  MANY,
+  QUERY,
+  READ,
+  SCRIPT,
+  type SqliteFailure,
+  type StatementRef,
+  type WireAnswer,
+  type WorkerSettings,
+  WRITE,
+} from './protocol.ts';
+
+// Node 26.11 renames DatabaseSync to Database and keeps the old name as a deprecated alias (DEP0210).
+const DatabaseClass = ((sqlite as Record<string, unknown>)['Database'] ??
+  sqlite.DatabaseSync) as typeof sqlite.DatabaseSync;
+
+type Params = sqlite.SQLInputValue[];
+interface Cursor {
+  readonly database: sqlite.DatabaseSync;
+  readonly rows: Iterator<unknown>;
+}
+
+export class Engine {
+  readonly #database: sqlite.DatabaseSync;
+  readonly #settings: WorkerSettings;
+  readonly #statements = new Map<number, sqlite.StatementSync>();
+  readonly #cursors = new Map<number, Cursor>();
+  readonly #stop: Int32Array;
+  #running = 0;
+
+  constructor(settings: WorkerSettings) {
+    this.#settings = settings;
+    this.#stop = new Int32Array(settings.stop);
+    this.#database = this.#connect();
+  }
+
+  #connect(): sqlite.DatabaseSync {
+    const { file, readOnly, pragmas } = this.#settings;
+    const database = new DatabaseClass(file, { readOnly });
+    try {
+      for (const pragma of pragmas) database.exec(pragma);
+      installFunctions(database);
+      // A statement is stopped from outside through this: SQLite's interrupt is not in Node's API.
+      database.function('sobaya_alive', { varargs: true }, () => {
+        if (this.#running !== 0 && Atomics.load(this.#stop, 0) === this.#running)
+          throw new Error('sobaya: stopped');
+        return 1;
+      });
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    return database;
+  }
+
+  #statement(ref: StatementRef): sqlite.StatementSync {
+    if (typeof ref === 'number') return this.#statements.get(ref) as sqlite.StatementSync;
+    const once = typeof ref === 'string';
+    const statement = this.#database.prepare(once ? ref : ref[1]);
+    statement.setReturnArrays(true);
+    if (!once) this.#statements.set(ref[0], statement);
+    return statement;
+  }
+
+  #run(id: number, operation: number, ref: StatementRef, params: unknown): WireAnswer {
+    this.#running = id;
+    switch (operation) {
+      case READ:
+        return [this.#statement(ref).all(...(params as Params)) as unknown as unknown[][], 0];
+      case WRITE:
+      case INSIDE: {
+        const statement = this.#statement(ref);
+        if (statement.columns().length > 0) {
+          const rows = statement.all(...(params as Params)) as unknown as unknown[][];
+          return [rows, rows.length];
+        }
+        return [[], Number(statement.run(...(params as Params)).changes)];
+      }
+      case MANY: {
+        const statement = this.#statement(ref);
+        const returns = statement.columns().length > 0;
+        const rows: unknown[][] = [];
+        let count = 0;
+        for (const one of params as Params[]) {
+          if (returns) rows.push(...(statement.all(...one) as unknown as unknown[][]));
+          else count += Number(statement.run(...one).changes);
+        }
+        return [rows, returns ? rows.length : count];
+      }
+      case QUERY: {
+        const statement = this.#database.prepare(ref as string);
+        statement.setReturnArrays(true);
+        const columns = statement.columns().map((column) => column.name);
+        if (columns.length > 0) {
+          const rows = statement.all(...(params as Params)) as unknown as unknown[][];
+          return [rows, rows.length, columns];
+        }
+        return [[], Number(statement.run(...(params as Params)).changes), columns];
+      }
+      case SCRIPT:
+        this.#database.exec(ref as string);
+        return [[], 0];
+      case CURSOR: {
+        // A connection of its own: an open cursor would pin the snapshot that the lane's other reads see.
+        const database = this.#settings.file === ':memory:' ? this.#database : this.#connect();
+        const statement = database.prepare(ref as string);
+        statement.setReturnArrays(true);
+        this.#cursors.set(id, { database, rows: statement.iterate(...(params as Params)) });
+        return [[], 0];
+      }
+      case FETCH: {
+        const [cursorId, chunk] = params as [number, number];
+        const cursor = this.#cursors.get(cursorId);
+        const rows: unknown[][] = [];
+        while (cursor !== undefined && rows.length < chunk) {
+          const next = cursor.rows.next();
+          if (next.done === true) break;
+          rows.push(next.value as unknown[]);
+        }
+        return [rows, rows.length];
+      }
+      case CURSOR_CLOSE:
+        this.#closeCursor(params as number);
+        return [[], 0];
+      case FORGET:
+        this.#statements.clear();
+        return [[], 0];
+      case CLOSE:
+        this.close();
+        return [[], 0];
+    }
+    throw new Error(`sobaya: operation ${operation}`);
+  }
+
+  #closeCursor(id: number): void {
+    const cursor = this.#cursors.get(id);
+    if (cursor === undefined) return;
+    this.#cursors.delete(id);
+    cursor.rows.return?.();
+    if (cursor.database !== this.#database) cursor.database.close();
+  }
+
+  #attempt(id: number, operation: number, ref: StatementRef, params: unknown): WireAnswer {
+    try {
+      return this.#run(id, operation, ref, params);
+    } catch (error) {
+      return failure(error);
+    } finally {
+      this.#running = 0;
+    }
+  }
+
+  one(id: number, operation: number, ref: StatementRef, params: unknown): WireAnswer {
+    return this.#attempt(id, operation, ref, params);
+  }
+
+  /** `batch` is flat: id, operation, statement, params, id, …; the answers are id, answer, milliseconds, id, …. */
+  batch(batch: readonly unknown[]): unknown[] {
+    const out: unknown[] = new Array((batch.length / 4) * 3);
+    let o = 0;
+    let clock = performance.now();
+    for (let i = 0; i < batch.length; ) {
+      let end = i;
+      while (end < batch.length && batch[end + 1] === WRITE) end += 4;
+      if (end - i > 4) {
+        const answers = this.#group(batch, i, end);
+        const now = performance.now();
+        const each = (now - clock) / answers.length;
+        for (let k = 0; k < answers.length; k++) {
+          out[o++] = batch[i + k * 4];
+          out[o++] = answers[k];
+          out[o++] = each;
+        }
+        clock = now;
+        i = end;
+        continue;
+      }
+      out[o++] = batch[i];
+      out[o++] = this.#attempt(
+        batch[i] as number,
+        batch[i + 1] as number,
+        batch[i + 2] as StatementRef,
+        batch[i + 3],
+      );
+      const now = performance.now();
+      out[o++] = now - clock;
+      clock = now;
+      i += 4;
+    }
+    return out;
+  }
+
+  /**
+   * Group commit: autocommit statements that arrived together share one transaction. A statement that fails undoes
+   * only itself (SQLite's ABORT). If the COMMIT itself fails, for instance on a deferred foreign key, all is rolled
+   * back and each runs alone, so that nobody pays for a neighbour.
+   */
+  #group(batch: readonly unknown[], from: number, to: number): WireAnswer[] {
+    const alone = (): WireAnswer[] => {
+      const answers: WireAnswer[] = [];
+      for (let i = from; i < to; i += 4)
+        answers.push(this.#attempt(batch[i] as number, WRITE, batch[i + 2] as StatementRef, batch[i + 3]));
+      return answers;
+    };
+    try {
+      this.#database.exec('BEGIN IMMEDIATE');
+    } catch (error) {
+      const failed = failure(error);
+      return Array.from({ length: (to - from) / 4 }, () => failed);
+    }
+    const answers = alone();
+    if (this.#database.isTransaction)
+      try {
+        this.#database.exec('COMMIT');
+        return answers;
+      } catch {
+        this.#database.exec('ROLLBACK');
+        return alone();
+      }
+    // A statement ended the transaction itself (ON CONFLICT ROLLBACK): what stood before it is undone.
+    return alone();
+  }
+
+  close(): void {
+    for (const id of [...this.#cursors.keys()]) this.#closeCursor(id);
+    this.#statements.clear();
+    if (this.#database.isOpen) this.#database.close();
+  }
+}
+
+function failure(error: unknown): SqliteFailure {
+  const { message, errcode } = error as { message?: string; errcode?: number };
+  return { failed: String(message), errcode: errcode ?? 0 };
+}

@@ -1,0 +1,241 @@
+import { Worker } from 'node:worker_threads';
+import { Waiter } from '../../../asyncio/index.ts';
+import type { Answer, StatementShape } from '../base.ts';
+import { Engine } from './engine.ts';
+import {
+  FORGET,
+  type SqliteFailure,
+  type StatementRef,
+  type WireAnswer,
+  type WorkerSettings,
+} from './protocol.ts';
+
+/** One statement on its way. A waiter of the scope that asked: cancelled with it. */
+export class Request extends Waiter {
+  readonly sql: string;
+  readonly shape: StatementShape | undefined;
+  readonly map: ((answer: Answer) => unknown) | undefined;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+  id = 0;
+  lane: Lane | null = null;
+  settled = false;
+
+  constructor(
+    sql: string,
+    shape: StatementShape | undefined,
+    map: ((answer: Answer) => unknown) | undefined,
+    resolve: (value: never) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super();
+    this.sql = sql;
+    this.shape = shape;
+    this.map = map;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  override onCancel(reason: unknown): void {
+    this.settled = true;
+    this.lane?.stop(this.id);
+    this.reject(reason);
+  }
+
+  override describe(): string {
+    return `query ${this.sql.length > 80 ? `${this.sql.slice(0, 79)}…` : this.sql}`;
+  }
+
+  fail(error: unknown): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.unlink();
+    this.reject(error);
+  }
+
+  done(answer: WireAnswer, wrap: (failure: SqliteFailure, sql: string) => unknown): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.unlink();
+    if ('failed' in answer) {
+      this.reject(wrap(answer, this.sql));
+      return;
+    }
+    const [rows, count, columns] = answer;
+    const given: Answer = columns === undefined ? { rows, count } : { rows, count, columns };
+    try {
+      this.resolve((this.map === undefined ? given : this.map(given)) as never);
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+}
+
+/** Statements a lane remembers by number; beyond that both sides forget all and start again. */
+const REMEMBERED = 2000;
+
+let lastId = 0;
+
+/** A connection in a worker thread. What is asked in one turn of the event loop travels in one message. */
+export class Lane {
+  readonly #settings: WorkerSettings;
+  readonly #wrap: (failure: SqliteFailure, sql: string) => unknown;
+  readonly #stop: Int32Array;
+  readonly #waiting = new Map<number, Request>();
+  readonly #numbers = new Map<string, number>();
+  #worker: Worker | null = null;
+  #engine: Engine | null = null;
+  #queue: unknown[] = [];
+  #opened: Promise<void> | null = null;
+  #closed = false;
+  readonly #inline: boolean;
+
+  constructor(
+    settings: Omit<WorkerSettings, 'stop'>,
+    wrap: (failure: SqliteFailure, sql: string) => unknown,
+    inline: boolean,
+  ) {
+    const stop = new SharedArrayBuffer(4);
+    this.#stop = new Int32Array(stop);
+    this.#settings = { ...settings, stop };
+    this.#wrap = wrap;
+    this.#inline = inline;
+  }
+
+  get pending(): number {
+    return this.#waiting.size;
+  }
+
+  /** The engine on this thread; only of an inline lane. */
+  get engine(): Engine {
+    return (this.#engine ??= new Engine(this.#settings));
+  }
+
+  open(): Promise<void> {
+    return (this.#opened ??= this.#open());
+  }
+
+  async #open(): Promise<void> {
+    if (this.#inline) {
+      void this.engine;
+      return;
+    }
+    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+    const worker = new Worker(new URL(file, import.meta.url), {
+      workerData: this.#settings,
+      name: 'sobaya sqlite',
+      stdin: false,
+    });
+    this.#worker = worker;
+    await new Promise<void>((resolve, reject) => {
+      worker.once('message', (message: 'open' | SqliteFailure) => {
+        if (message === 'open') resolve();
+        else reject(Object.assign(new Error(message.failed), { errcode: message.errcode }));
+      });
+      worker.once('error', reject);
+    });
+    worker.on('message', this.#receive);
+    worker.on('error', this.#lost);
+    worker.on('exit', () => this.#lost(new Error('the worker thread ended')));
+    if (this.#waiting.size === 0) worker.unref();
+    else this.#flush();
+  }
+
+  /** `ref` is SQL: sent once, then by number. With `named` false it goes as text (used once). */
+  send(operation: number, sql: string, params: unknown, request: Request, named = true): void {
+    const id = (request.id = lastId = (lastId % 0x7ffffff0) + 1);
+    request.lane = this;
+    let ref: StatementRef = sql;
+    if (named) {
+      const number = this.#numbers.get(sql);
+      if (number !== undefined) ref = number;
+      else {
+        if (this.#numbers.size >= REMEMBERED) {
+          this.#numbers.clear();
+          this.#queue.push(0, FORGET, 0, null);
+        }
+        const fresh = ++lastNumber;
+        this.#numbers.set(sql, fresh);
+        ref = [fresh, sql];
+      }
+    }
+    if (this.#inline) {
+      const clock = performance.now();
+      const answer = this.engine.one(id, operation, ref, params);
+      request.shape?.measured(performance.now() - clock);
+      request.done(answer, this.#wrap);
+      return;
+    }
+    if (this.#waiting.size === 0) this.#worker?.ref();
+    this.#waiting.set(id, request);
+    if (this.#queue.length === 0) setImmediate(this.#flush);
+    this.#queue.push(id, operation, ref, params);
+    if (this.#opened === null) this.open().catch(this.#lost);
+  }
+
+  readonly #flush = (): void => {
+    if (this.#queue.length === 0 || this.#worker === null || this.#worker.listenerCount('exit') === 0) return;
+    const batch = this.#queue;
+    this.#queue = [];
+    try {
+      this.#worker.postMessage(batch);
+    } catch (error) {
+      // A parameter that cannot be cloned: find whose it is.
+      for (let i = 0; i < batch.length; i += 4) {
+        try {
+          this.#worker.postMessage(batch.slice(i, i + 4));
+        } catch {
+          const request = this.#take(batch[i] as number);
+          request?.fail(error);
+        }
+      }
+    }
+  };
+
+  #take(id: number): Request | undefined {
+    const request = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.#worker?.unref();
+    return request;
+  }
+
+  readonly #receive = (answers: unknown[]): void => {
+    for (let i = 0; i < answers.length; i += 3) {
+      const request = this.#take(answers[i] as number);
+      if (request === undefined) continue;
+      request.shape?.measured(answers[i + 2] as number);
+      request.done(answers[i + 1] as WireAnswer, this.#wrap);
+    }
+  };
+
+  readonly #lost = (error: unknown): void => {
+    const failure: SqliteFailure = { failed: (error as Error).message, errcode: 0 };
+    this.#worker = null;
+    this.#numbers.clear();
+    this.#queue = [];
+    if (!this.#closed) this.#opened = null;
+    for (const request of this.#waiting.values()) request.fail(this.#wrap(failure, request.sql));
+    this.#waiting.clear();
+  };
+
+  /** Makes the running statement fail at its next row, if it is the one with this id. */
+  stop(id: number): void {
+    Atomics.store(this.#stop, 0, id);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#engine?.close();
+    const worker = this.#worker;
+    if (worker === null) return;
+    this.#worker = null;
+    worker.removeAllListeners('exit');
+    // The thread closes its connection between batches, so that the log is checkpointed and nothing is cut off.
+    await new Promise<void>((resolve) => {
+      worker.once('exit', () => resolve());
+      worker.ref();
+      worker.postMessage('close');
+    });
+  }
+}
+let lastNumber = 0;

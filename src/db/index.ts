@@ -1,0 +1,86 @@
+/** Models, querysets, transactions and databases. */
+export type {
+  Answer,
+  Backend,
+  BeginOptions,
+  Connection,
+  Dialect,
+  Executor,
+  Features,
+  Isolation,
+  Row,
+} from './backends/base.ts';
+export type { SqliteOptions } from './backends/sqlite/index.ts';
+export {
+  type QueryMessage,
+  queryChannel,
+  type TransactionMessage,
+  transactionChannel,
+  type WaitMessage,
+  waitChannel,
+} from './channels.ts';
+export {
+  ambient,
+  currentDatabases,
+  type DatabaseConfig,
+  type DatabaseOptions,
+  Databases,
+  type Router,
+} from './databases.ts';
+export { columnName, tableName } from './fields/field.ts';
+export {
+  array,
+  auto,
+  bigAuto,
+  bigInteger,
+  binary,
+  boolean,
+  date,
+  dateTime,
+  decimal,
+  duration,
+  email,
+  float,
+  foreignKey,
+  generated,
+  integer,
+  ipAddress,
+  json,
+  many,
+  manyToMany,
+  one,
+  oneToOne,
+  positiveBigInteger,
+  positiveInteger,
+  positiveSmallInteger,
+  slug,
+  smallInteger,
+  text,
+  time,
+  url,
+  uuid,
+} from './fields/functions.ts';
+export { type Meta, type ModelState, metaOf, registeredModels, registerModels } from './model/meta.ts';
+export { Model } from './model/model.ts';
+export type { ModelOptions } from './model/options.ts';
+export {
+  type AtomicOptions,
+  atomic,
+  currentTransaction,
+  executorFor,
+  onCommit,
+  setRollback,
+  Transaction,
+} from './transaction.ts';
+export type {
+  Deconstructed,
+  Field,
+  FieldOptions,
+  ForeignKey,
+  Many,
+  ManyToMany,
+  OnDelete,
+  One,
+} from './typing/fields.ts';
+export type { Expression, LookupError, Ref } from './typing/lookups.ts';
+export type { ModelClass, QuerySet } from './typing/model.ts';

@@ -1,0 +1,312 @@
+import { currentContext } from '../asyncio/index.ts';
+import { fault, isSobayaError } from '../errors/index.ts';
+import type { Answer, Backend, Connection, Executor, Isolation, StatementShape } from './backends/base.ts';
+import { type TransactionMessage, transactionChannel } from './channels.ts';
+import { ambient, currentDatabases } from './databases.ts';
+
+export interface AtomicOptions {
+  /** Which database. Default 'default'. */
+  readonly using?: string;
+  readonly isolation?: Isolation;
+  /** The database refuses writes. */
+  readonly readOnly?: boolean;
+  /** Refuses to be nested: what it did is on disk when it returns. */
+  readonly durable?: boolean;
+  /** How often to run the block again after a serialisation failure or deadlock. Default 0. */
+  readonly retries?: number;
+  /** False: no savepoint for a nested block; its failure then breaks the outer one. Default true. */
+  readonly savepoint?: boolean;
+}
+
+/** Where the program called, for messages; the first frame outside this room. */
+function callSite(): string {
+  const lines = (new Error().stack ?? '').split('\n').slice(1);
+  const here = import.meta.url.replace(/\/[^/]*$/, '/');
+  const frame = lines.find((line) => !line.includes(here) && !line.includes('node:'));
+  return frame?.trim() ?? '';
+}
+
+/** One atomic() block: a transaction, or a savepoint in one. Statements of parallel children run one after another. */
+export class Transaction implements Executor {
+  readonly backend: Backend;
+  readonly connection: Connection;
+  readonly parent: Transaction | null;
+  readonly root: Transaction;
+  readonly began: string;
+  readonly name: string;
+  state: 'open' | 'committed' | 'rolled back' = 'open';
+  /** A statement failed: nothing more may run before the block ends. */
+  broken = false;
+  rollbackOnly = false;
+  #running = 0;
+  /** The last link of the chain that keeps savepoints of parallel children apart. */
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #onCommit: (() => unknown)[] = [];
+  #savepoints = 0;
+
+  constructor(backend: Backend, connection: Connection, parent: Transaction | null) {
+    this.backend = backend;
+    this.connection = connection;
+    this.parent = parent;
+    this.root = parent === null ? this : parent.root;
+    this.began = callSite();
+    this.name = parent === null ? '' : `s${++this.root.#savepoints}`;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get depth(): number {
+    return this.parent === null ? 0 : this.parent.depth + 1;
+  }
+
+  #check(): void {
+    if (this.state !== 'open')
+      throw fault('SBY_DB_TRANSACTION_ENDED', { began: this.began, how: this.state });
+    for (let t: Transaction | null = this; t !== null; t = t.parent)
+      if (t.broken) throw fault('SBY_DB_TRANSACTION_BROKEN', { began: t.began });
+  }
+
+  async #through<T>(run: () => Promise<T>): Promise<T> {
+    this.#check();
+    this.#running++;
+    try {
+      // A parallel child holds a savepoint: its statements and ours must not mix.
+      while (this.#child !== null) await this.#child;
+      this.#check();
+      return await run();
+    } catch (error) {
+      // PostgreSQL refuses every further statement; SQLite would carry on, which is worse than one rule for both.
+      if (this.state === 'open' && !(isSobayaError(error) && error.fault === 'usage')) this.broken = true;
+      throw error;
+    } finally {
+      this.#running--;
+    }
+  }
+  #child: Promise<void> | null = null;
+
+  execute<T = Answer>(
+    sql: string,
+    params?: readonly unknown[],
+    shape?: StatementShape,
+    map?: (answer: Answer) => T,
+  ): Promise<T> {
+    return this.#through(() => this.connection.execute(sql, params, shape, map));
+  }
+
+  query(sql: string, params?: readonly unknown[]): Promise<Answer> {
+    return this.#through(() => this.connection.query(sql, params));
+  }
+
+  script(sql: string): Promise<void> {
+    return this.#through(() => this.connection.script(sql));
+  }
+
+  onCommit(fn: () => unknown): void {
+    this.#check();
+    this.#onCommit.push(fn);
+  }
+
+  /** Runs a nested block alone: parallel children wait for each other. */
+  async nested<T>(run: () => Promise<T>): Promise<T> {
+    this.#check();
+    const before = this.#turn;
+    let free: () => void = () => {};
+    const held = new Promise<void>((resolve) => {
+      free = resolve;
+    });
+    this.#turn = before.then(() => held);
+    this.#running++;
+    try {
+      await before;
+      this.#check();
+      this.#child = held;
+      return await run();
+    } finally {
+      this.#child = null;
+      this.#running--;
+      free();
+    }
+  }
+
+  /** Callbacks of a nested block become its parent's; those of the outermost run after COMMIT. */
+  takeCallbacks(): (() => unknown)[] {
+    return this.#onCommit.splice(0);
+  }
+  adopt(callbacks: readonly (() => unknown)[]): void {
+    this.#onCommit.push(...callbacks);
+  }
+}
+
+/** The transaction that a query on `alias` here belongs to. */
+export function currentTransaction(alias = 'default'): Transaction | null {
+  return ambient.get()?.transactions.get(alias) ?? null;
+}
+
+/** Where a statement on `alias` goes: the ambient transaction, else the backend. */
+export function executorFor(alias: string): Executor {
+  const found = ambient.get();
+  return found?.transactions.get(alias) ?? (found ? found.databases : currentDatabases()).get(alias);
+}
+
+async function block<T>(transaction: Transaction, fn: () => T | PromiseLike<T>): Promise<Awaited<T>> {
+  const alias = transaction.backend.alias;
+  const before = ambient.get();
+  const databases = before?.databases ?? currentDatabases();
+  const transactions = new Map(before?.transactions).set(alias, transaction);
+  const value = await ambient.run({ databases, transactions }, fn);
+  currentContext().scope.throwIfCancelled();
+  if (transaction.running > 0)
+    throw fault('SBY_DB_TRANSACTION_OUTLIVED', { began: transaction.began, count: transaction.running });
+  return value as Awaited<T>;
+}
+
+async function settle(
+  transaction: Transaction,
+  end: () => Promise<void>,
+  how: 'committed' | 'rolled back',
+): Promise<void> {
+  transaction.state = how;
+  await end();
+}
+
+async function outermost<T>(
+  backend: Backend,
+  fn: () => T | PromiseLike<T>,
+  options: AtomicOptions,
+): Promise<Awaited<T>> {
+  const begin = { isolation: options.isolation, readOnly: options.readOnly };
+  const connection = await backend.connect(begin);
+  let transaction: Transaction | null = null;
+  let value: Awaited<T>;
+  try {
+    await connection.begin(begin);
+    transaction = new Transaction(backend, connection, null);
+    try {
+      value = (await block(transaction, fn)) as Awaited<T>;
+      if (transaction.rollbackOnly) {
+        await settle(transaction, () => connection.rollback(), 'rolled back');
+        return value;
+      }
+      if (transaction.broken) throw fault('SBY_DB_TRANSACTION_BROKEN', { began: transaction.began });
+      await settle(transaction, () => connection.commit(), 'committed');
+    } catch (error) {
+      transaction.state = 'rolled back';
+      await connection.rollback().catch(() => {});
+      throw error;
+    }
+  } finally {
+    connection.release();
+  }
+  for (const callback of transaction.takeCallbacks()) await callback();
+  return value as Awaited<T>;
+}
+
+async function savepoint<T>(parent: Transaction, fn: () => T | PromiseLike<T>): Promise<Awaited<T>> {
+  return parent.nested(async (): Promise<Awaited<T>> => {
+    const transaction = new Transaction(parent.backend, parent.connection, parent);
+    const { connection } = parent;
+    await connection.control(`SAVEPOINT ${transaction.name}`);
+    try {
+      const value = await block(transaction, fn);
+      if (transaction.rollbackOnly) {
+        transaction.state = 'rolled back';
+        await connection.control(`ROLLBACK TO SAVEPOINT ${transaction.name}`);
+        return value;
+      }
+      if (transaction.broken) throw fault('SBY_DB_TRANSACTION_BROKEN', { began: transaction.began });
+      transaction.state = 'committed';
+      await connection.control(`RELEASE SAVEPOINT ${transaction.name}`);
+      parent.adopt(transaction.takeCallbacks());
+      return value;
+    } catch (error) {
+      transaction.state = 'rolled back';
+      await connection
+        .control(`ROLLBACK TO SAVEPOINT ${transaction.name}`)
+        .then(() => connection.control(`RELEASE SAVEPOINT ${transaction.name}`))
+        .catch(() => {
+          parent.broken = true;
+        });
+      throw error;
+    }
+  });
+}
+
+/**
+ * Runs `fn` in a transaction: committed when it returns, rolled back when it throws or is cancelled. Nested blocks
+ * are savepoints. Everything `fn` awaits takes part, in helpers too; what it starts in parallel shares the connection.
+ */
+export async function atomic<T>(
+  fn: () => T | PromiseLike<T>,
+  options: AtomicOptions = {},
+): Promise<Awaited<T>> {
+  const alias = options.using ?? 'default';
+  const parent = currentTransaction(alias);
+  const backend = parent?.backend ?? currentDatabases().get(alias);
+  const message: TransactionMessage = { alias, vendor: backend.vendor, savepoint: parent !== null };
+  const run = async (): Promise<Awaited<T>> => {
+    if (parent !== null) {
+      if (options.durable)
+        throw fault('SBY_DB_TRANSACTION_OPTION', {
+          problem: 'a durable block cannot be nested in another atomic()',
+          fix: `The outer one began ${parent.began}`,
+        });
+      if (options.isolation !== undefined || options.readOnly !== undefined || options.retries)
+        throw fault('SBY_DB_TRANSACTION_OPTION', {
+          problem: 'isolation, readOnly and retries belong to the outermost block',
+          fix: `It began ${parent.began}`,
+        });
+      if (options.savepoint === false) {
+        try {
+          return await (fn() as Promise<Awaited<T>>);
+        } catch (error) {
+          parent.broken = true;
+          throw error;
+        }
+      }
+      return savepoint(parent, fn);
+    }
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await outermost(backend, fn, options);
+      } catch (error) {
+        const again = isSobayaError(error) && error.code === 'SBY_DB_SERIALIZATION';
+        if (!again || attempt >= (options.retries ?? 0)) throw error;
+      }
+    }
+  };
+  if (!transactionChannel.hasSubscribers) return run();
+  return transactionChannel.tracePromise(
+    () =>
+      run().then(
+        (value) => {
+          message.outcome = 'committed';
+          return value;
+        },
+        (error: unknown) => {
+          message.outcome = 'rolled back';
+          throw error;
+        },
+      ),
+    message,
+  ) as Promise<Awaited<T>>;
+}
+
+/** Runs `fn` when the outermost transaction has been committed; at once where there is none. */
+export async function onCommit(fn: () => unknown, options: { readonly using?: string } = {}): Promise<void> {
+  const transaction = currentTransaction(options.using);
+  if (transaction === null) await fn();
+  else transaction.onCommit(fn);
+}
+
+/** Makes the innermost atomic() block roll back at its end, without an error. */
+export function setRollback(rollback = true, options: { readonly using?: string } = {}): void {
+  const transaction = currentTransaction(options.using);
+  if (transaction === null)
+    throw fault('SBY_DB_TRANSACTION_OPTION', {
+      problem: 'setRollback() needs an open transaction',
+      fix: 'Call it inside atomic()',
+    });
+  transaction.rollbackOnly = rollback;
+}
