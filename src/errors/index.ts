@@ -19,6 +19,7 @@ export {
   type FailedRequest,
 } from './client.ts';
 
+export {
   DatabaseError,
   DataError,
   FieldError,
