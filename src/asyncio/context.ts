@@ -86,11 +86,15 @@ export function currentSignal(): AbortSignal {
   return currentContext().scope.signal;
 }
 
+/** Names and values of variables that came from another thread or process. Only there, it is anything but null. */
+let arrived: ContextVar<ReadonlyMap<string, unknown>> | null = null;
+
 /** A variable that follows the async context: Python's contextvars. A child never changes what its parent sees. */
 export class ContextVar<T> {
   readonly name: string;
   readonly #initial: T | undefined;
 
+  /** Into threads and processes a variable travels by its name, if its value is plain data. */
   constructor(name: string, initial?: T) {
     this.name = name;
     this.#initial = initial;
@@ -98,13 +102,50 @@ export class ContextVar<T> {
 
   get(): T | undefined {
     const vars = currentContext().vars;
-    return vars?.has(this as ContextVar<unknown>)
-      ? (vars.get(this as ContextVar<unknown>) as T)
-      : this.#initial;
+    if (vars === null) return this.#initial;
+    const value = vars.get(this as ContextVar<unknown>);
+    if (value !== undefined || vars.has(this as ContextVar<unknown>)) return value as T;
+    if (arrived === null) return this.#initial;
+    const names = vars.get(arrived as ContextVar<unknown>) as ReadonlyMap<string, unknown> | undefined;
+    return names?.has(this.name) ? (names.get(this.name) as T) : this.#initial;
   }
 
   /** Runs `fn` with the variable set to `value`, for `fn` and everything it starts. */
   run<R>(value: T, fn: () => R): R {
     return storage.run(currentContext().withVar(this, value), fn);
   }
+}
+
+/** For builders of threads: the variables of `context` that are plain data, by name; null when there are none. */
+export function portableVars(context: Context): Map<string, unknown> | null {
+  if (context.vars === null) return null;
+  const portable = new Map<string, unknown>(
+    arrived === null
+      ? []
+      : (context.vars.get(arrived as ContextVar<unknown>) as Map<string, unknown> | undefined),
+  );
+  for (const [variable, value] of context.vars) if (isPlain(value)) portable.set(variable.name, value);
+  return portable.size === 0 ? null : portable;
+}
+
+/** For builders of threads: `context` with variables that came from elsewhere. */
+export function withArrived(context: Context, vars: ReadonlyMap<string, unknown> | null): Context {
+  if (vars === null) return context;
+  arrived ??= new ContextVar('');
+  return context.withVar(arrived, vars);
+}
+
+/** Instances of classes would arrive without their methods, so they do not travel at all. */
+function isPlain(value: unknown): boolean {
+  if (typeof value === 'function' || typeof value === 'symbol') return false;
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return true;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return (
+    prototype === Object.prototype ||
+    prototype === null ||
+    value instanceof Date ||
+    prototype === Map.prototype ||
+    prototype === Set.prototype
+  );
 }

@@ -18,7 +18,7 @@ export {
   type WaitMessage,
   waitChannel,
 } from './channels.ts';
-export { type Clock, setClock } from './clock.ts';
+export { type Clock, now, setClock } from './clock.ts';
 export { Condition, type ConditionStatistics } from './condition.ts';
 export {
   bindContext,
@@ -26,8 +26,10 @@ export {
   ContextVar,
   currentContext,
   currentSignal,
+  portableVars,
   rootContext,
   runInContext,
+  withArrived,
 } from './context.ts';
 export {
   currentDeadline,
@@ -62,7 +64,7 @@ export {
   type QueueStatistics,
 } from './queue.ts';
 export { type RunOptions, run } from './run.ts';
-export { Scope, Waiter } from './scope.ts';
+export { cancelled, Scope, Waiter } from './scope.ts';
 export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './semaphore.ts';
 export { shield } from './shield.ts';
 export { checkpoint, sleep, sleepForever, sleepUntil } from './sleep.ts';

@@ -1,0 +1,105 @@
+/** What travels between the main thread and a thread or process of ours. */
+
+/** A call of a function of a module. */
+export interface CallMessage {
+  readonly kind: 'call';
+  readonly id: number;
+  readonly module: string;
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly vars: ReadonlyMap<string, unknown> | null;
+  /** How many ms are left until the caller's deadline; null without one. */
+  readonly left: number | null;
+  /** How many calls the thread is in the middle of: where its cancellation flag is. */
+  readonly depth: number;
+}
+
+/** The caller of a call has been cancelled. */
+export interface CancelMessage {
+  readonly kind: 'cancel';
+  readonly id: number;
+}
+
+/** The end of a call, or the answer to a question. */
+export interface OutcomeMessage {
+  readonly kind: 'done';
+  readonly id: number;
+  readonly ok: boolean;
+  readonly value: unknown;
+}
+
+/** A thread asks the main loop to run an async function, and blocks until it is answered. */
+export interface AskMessage {
+  readonly kind: 'ask';
+  readonly id: number;
+  /** The call in whose name it asks. */
+  readonly call: number;
+  readonly module: string;
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly vars: ReadonlyMap<string, unknown> | null;
+}
+
+export interface AnswerMessage {
+  readonly kind: 'answer';
+  readonly id: number;
+  readonly ok: boolean;
+  readonly value: unknown;
+}
+
+export type ToThread = CallMessage | CancelMessage | AnswerMessage;
+export type FromThread = OutcomeMessage | AskMessage;
+
+/** Slots of the memory that a thread shares with the main one. */
+export const slots = {
+  /** Counts messages to the thread, which it waits on while it is blocked. */
+  messages: 0,
+  /** From here on: whether the call at that depth has been cancelled. */
+  cancelled: 1,
+  count: 64,
+};
+
+/** Memory that is handed over instead of copied. */
+export class Moved {
+  readonly value: unknown;
+  readonly list: readonly Transferable[];
+  constructor(value: unknown, list: readonly Transferable[]) {
+    this.value = value;
+    this.list = list;
+  }
+}
+
+type Transferable = ArrayBuffer | import('node:worker_threads').MessagePort;
+
+/**
+ * Hands memory over to the thread, or back from it, without a copy: as an argument of a call, or as what a function
+ * returns. `list` names what is inside of a larger value: `move({ pixels }, [pixels.buffer])`.
+ */
+export function move<T>(value: T, list?: readonly Transferable[]): T {
+  const own = ArrayBuffer.isView(value) ? [value.buffer as ArrayBuffer] : [value as unknown as Transferable];
+  return new Moved(value, list ?? own) as unknown as T;
+}
+
+/** Takes the values out of what was marked with `move`. */
+export function unwrap(values: readonly unknown[]): { plain: readonly unknown[]; list: Transferable[] } {
+  const list: Transferable[] = [];
+  if (!values.some((value) => value instanceof Moved)) return { plain: values, list };
+  const plain = values.map((value) => {
+    if (!(value instanceof Moved)) return value;
+    list.push(...value.list);
+    return value.value;
+  });
+  return { plain, list };
+}
+
+/** The first value that cannot be copied, by its place; -1 when all can. */
+export function findUncloneable(values: readonly unknown[]): number {
+  return values.findIndex((value) => {
+    try {
+      structuredClone(value);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
