@@ -1,6 +1,7 @@
 import { ImproperlyConfigured, OperationalError, UsageError } from '../base.ts';
 import { describe, entry } from './define.ts';
 
+const example = './heavy.ts';
 const short = (module: string): string => module.split('/').at(-1) ?? module;
 
 /** Errors of the room `sync`. */
@@ -11,7 +12,7 @@ export const syncErrors = {
     example: { callee: 'syncToAsync', got: (() => 1) as unknown },
     parts: ({ callee, got }: { callee: string; got: unknown }) => ({
       what: `${callee}() takes the URL of a module, got ${describe(got)}`,
-      fix: `Put the function into a file of its own and write ${callee}<typeof import('./heavy.ts')>(import.meta.resolve('./heavy.ts'))`,
+      fix: `Put the function into a file of its own and write ${callee}<typeof import('${example}')>(import.meta.resolve('${example}'))`,
     }),
   }),
   SBY_SYNC_RELATIVE_MODULE: entry(UsageError, {
