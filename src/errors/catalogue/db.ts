@@ -175,7 +175,7 @@ export const dbErrors = {
   SBY_DB_BAD_LOOKUP_VALUE: entry(FieldError, {
     about:
       'The value given to a lookup cannot be compared with its field: undefined, null where only isnull makes sense, a wrong type.',
-    example: { path: 'age__gt', got: undefined as unknown, expected: 'a number' },
+    example: { path: 'age__gt', got: 'many' as unknown, expected: 'a number' },
     parts: ({ path, got, expected }: { path: string; got: unknown; expected: string }) => ({
       what: `The lookup ${describe(path)} got ${describe(got)}`,
       fix: `It takes ${expected}`,
