@@ -42,6 +42,8 @@ export interface BlockedMessage {
   readonly exact: boolean;
   /** The ambient context of the guilty code; null when it is not known. */
   readonly context: object | null;
+  /** Names of the tasks that had to wait meanwhile. */
+  readonly delayed: readonly string[];
   readonly frames: readonly string[];
 }
 export const blockedChannel = channel('sobaya:asyncio.blocked');

@@ -3,6 +3,7 @@ import { inScope } from './block.ts';
 import { checkTime, notAFunction } from './checks.ts';
 import { now, startTimer, stopTimer, type Timer } from './clock.ts';
 import { currentContext } from './context.ts';
+import { hooks } from './hooks.ts';
 import { abandoned, cancelled, defaultGrace, Patience, Scope } from './scope.ts';
 import { isCancellation } from './task.ts';
 
@@ -121,7 +122,12 @@ function under<T>(
  * CancelledError, and here a TimeoutError is thrown. A block that listens is waited for while it cleans up, at most
  * a second or as long as its shields need; one that sits in a foreign promise is left behind: timeout never hangs.
  */
-export async function timeout<T>(ms: number | null, block: DeadlineBlock<T>): Promise<Awaited<T>> {
+export function timeout<T>(ms: number | null, block: DeadlineBlock<T>): Promise<Awaited<T>> {
+  const promise = startTimeout(ms, block);
+  return hooks.watch === null ? promise : hooks.watch(promise, `timeout(${ms})`);
+}
+
+async function startTimeout<T>(ms: number | null, block: DeadlineBlock<T>): Promise<Awaited<T>> {
   if (ms !== null) checkTime('timeout', ms);
   if (typeof block !== 'function') throw notAFunction('timeout', 2, block);
   return under(

@@ -1,5 +1,6 @@
 import { notAFunction } from './checks.ts';
 import { ambient, type Context, currentContext, enter, runInContext } from './context.ts';
+import { hooks } from './hooks.ts';
 import { reportUnseen } from './never-retrieved.ts';
 import { cancelled, leave, Scope } from './scope.ts';
 import { isCancellation, type Startable, Task } from './task.ts';
@@ -87,7 +88,12 @@ async function waitFor(
   }
 }
 
-async function gatherAll<const X extends readonly Work[]>(...work: X): Promise<Results<X>> {
+function gatherAll<const X extends readonly Work[]>(...work: X): Promise<Results<X>> {
+  const promise = results(work);
+  return hooks.watch === null ? promise : hooks.watch(promise, 'gather()');
+}
+
+async function results<const X extends readonly Work[]>(work: X): Promise<Results<X>> {
   const tasks = await start('gather', work, new Scope(currentContext().scope, 'gather'), true);
   return tasks.map((task) => task.result()) as Results<X>;
 }

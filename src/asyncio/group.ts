@@ -1,6 +1,7 @@
 import { fault } from '../errors/index.ts';
 import { notAFunction } from './checks.ts';
 import { type Context, currentContext } from './context.ts';
+import { hooks } from './hooks.ts';
 import { cancelled, leave, Scope } from './scope.ts';
 import {
   cancelWith,
@@ -143,9 +144,17 @@ export class TaskGroup {
  * Gives `block` a group to start tasks in, and ends when the block and all its tasks have ended. When one fails
  * the others are cancelled, the block too, and an AggregateError carries every real failure.
  */
-export async function taskGroup<T>(
+export function taskGroup<T>(
   block: (group: TaskGroup) => T | PromiseLike<T>,
   options: TaskGroupOptions = {},
+): Promise<Awaited<T>> {
+  const promise = runGroup(block, options);
+  return hooks.watch === null ? promise : hooks.watch(promise, 'taskGroup()');
+}
+
+async function runGroup<T>(
+  block: (group: TaskGroup) => T | PromiseLike<T>,
+  options: TaskGroupOptions,
 ): Promise<Awaited<T>> {
   if (typeof block !== 'function') throw notAFunction('taskGroup', 1, block);
   const group = new TaskGroup(options.name);

@@ -39,6 +39,7 @@ export {
   timeout,
   timeoutAt,
 } from './deadline.ts';
+export type { DebugOptions } from './debug/mode.ts';
 export { Event, type EventStatistics } from './event.ts';
 export { gather } from './gather.ts';
 export { TaskGroup, type TaskGroupOptions, taskGroup } from './group.ts';
@@ -63,7 +64,7 @@ export {
   type QueueOptions,
   type QueueStatistics,
 } from './queue.ts';
-export { type RunOptions, run } from './run.ts';
+export { debugMode, debugWanted, type RunOptions, run } from './run.ts';
 export { cancelled, Scope, Waiter } from './scope.ts';
 export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './semaphore.ts';
 export { shield } from './shield.ts';

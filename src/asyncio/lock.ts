@@ -1,5 +1,6 @@
 import { fault } from '../errors/index.ts';
 import { currentContext } from './context.ts';
+import { hooks } from './hooks.ts';
 import { ParkingLot } from './parking.ts';
 import { refused } from './sleep.ts';
 import type { Startable, Task } from './task.ts';
@@ -50,7 +51,8 @@ export class Lock {
 
   /** Waits for the lock. `using held = await lock.acquire()`, or release it by hand. */
   acquire(): Promise<Held> {
-    return this.resume(new Held(this.#giveBack));
+    const promise = this.resume(new Held(this.#giveBack));
+    return hooks.watch === null ? promise : hooks.watch(promise, 'lock.acquire()');
   }
 
   /** Takes the lock if it is free. */

@@ -1,6 +1,5 @@
 import { type WaitMessage, waitChannel } from './channels.ts';
 import { currentContext } from './context.ts';
-import { hooks } from './hooks.ts';
 import { Waiter } from './scope.ts';
 import { refused } from './sleep.ts';
 import type { Task } from './task.ts';
@@ -80,7 +79,7 @@ export class ParkingLot<T = void> {
       parked.message = { what: this.what(), kind: this.kind };
       return waitChannel.tracePromise(() => promise, parked.message);
     }
-    return hooks.watch === null ? promise : hooks.watch(promise, this.kind);
+    return promise;
   }
 
   /** Takes the first in line out and hands it `value`; null when nobody waits. */

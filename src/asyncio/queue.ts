@@ -1,6 +1,7 @@
 import { fault } from '../errors/index.ts';
 import { checkCount } from './checks.ts';
 import { currentContext } from './context.ts';
+import { hooks } from './hooks.ts';
 import { ParkingLot } from './parking.ts';
 import { refused } from './sleep.ts';
 import { Fifo, Heap, Lifo, type Order, type Store } from './store.ts';
@@ -59,6 +60,11 @@ export class Queue<T> implements AsyncIterable<T> {
 
   /** Waits for room and puts `item` in. */
   put(item: T): Promise<void> {
+    const promise = this.#put(item);
+    return hooks.watch === null ? promise : hooks.watch(promise, 'queue.put()');
+  }
+
+  #put(item: T): Promise<void> {
     const { scope } = currentContext();
     if (scope.cancelled) return refused(scope.reason);
     if (this.#shutDown) return Promise.reject(this.#gone());
@@ -88,6 +94,11 @@ export class Queue<T> implements AsyncIterable<T> {
 
   /** Waits for an item and takes it. QueueShutDown once the queue is shut down and empty. */
   get(): Promise<T> {
+    const promise = this.#get();
+    return hooks.watch === null ? promise : hooks.watch(promise, 'queue.get()');
+  }
+
+  #get(): Promise<T> {
     const { scope } = currentContext();
     if (scope.cancelled) return refused(scope.reason);
     if (this.#store.size > 0) return Promise.resolve(this.#take());

@@ -3,6 +3,7 @@ import { fault } from '../errors/index.ts';
 import { checkTime, notAFunction } from './checks.ts';
 import { startTimer, stopTimer } from './clock.ts';
 import { Context, currentContext, rootContext } from './context.ts';
+import type { DebugOptions } from './debug/mode.ts';
 import { programs } from './programs.ts';
 import { abandoned, cancelled, Scope } from './scope.ts';
 import { cancelWith, type Startable, Task } from './task.ts';
@@ -20,9 +21,6 @@ export interface RunOptions {
   readonly grace?: number | undefined;
 }
 
-/** Debug mode is a room inside the room; it hangs itself in here, so that nothing of it is loaded before. */
-export const debugMode: { start: (() => Promise<() => Promise<void>>) | null } = { start: null };
-
 /**
  * Runs a program: `main` in a scope of its own. SIGINT and SIGTERM cancel it; once all has been cleaned up the
  * process ends as the signal would have ended it. A second signal ends it at once. When main has ended, background
@@ -36,8 +34,7 @@ export async function run<T>(main: Startable<T>, options: RunOptions = {}): Prom
   const scope = new Scope(null, 'program');
   scope.held = true;
   programs.add(scope);
-  const wantsDebug = options.debug ?? isOn(process.env['SOBAYA_DEBUG']);
-  const stopDebug = wantsDebug && debugMode.start !== null ? await debugMode.start() : null;
+  const stopDebug = (options.debug ?? debugWanted()) ? await debugMode() : null;
   let got: NodeJS.Signals | null = null;
   const context = new Context(scope, null, null, null, -1);
   let task: Task<Awaited<T>> | null = null;
@@ -92,6 +89,19 @@ async function shutDown(scope: Scope, name: string, grace: number): Promise<void
   });
 }
 
-function isOn(value: string | undefined): boolean {
+/** Whether the environment asks for debug mode: `SOBAYA_DEBUG=1`. */
+export function debugWanted(): boolean {
+  const value = process.env['SOBAYA_DEBUG'];
   return value !== undefined && value !== '' && value !== '0' && value !== 'false';
+}
+
+/**
+ * Switches debug mode on, and gives what switches it off: who blocks the event loop, awaitables that nobody awaited,
+ * work that outlived its scope, each with its place in the source. `run(main, { debug: true })` and `SOBAYA_DEBUG=1`
+ * do it for a program; this is for servers.
+ */
+export async function debugMode(options: DebugOptions = {}): Promise<() => Promise<void>> {
+  // Nothing of it is loaded before somebody wants it.
+  const { startDebugMode } = await import('./debug/mode.ts');
+  return startDebugMode(options);
 }

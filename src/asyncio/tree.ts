@@ -45,6 +45,11 @@ function node(scope: Scope, time: number): TreeNode {
   };
 }
 
+/** One scope and what is below it. */
+export function treeOf(scope: Scope): TreeNode {
+  return node(scope, now());
+}
+
 /** The live tree of all programs, or of one task. A copy: nothing in it is alive. */
 export function captureCallGraph(task?: Task<unknown>): TreeNode[] {
   const time = now();
