@@ -142,13 +142,15 @@ export abstract class Exchange {
 
   // ---- life
 
-  start(app: Application, context: Context): void {
+  /** `entered`: whoever calls does nothing more in this turn, so the ambient context need not be put back. */
+  start(app: Application, context: Context, entered = false): void {
     const { scope, receive, send } = this;
     this.task = new Task<void>(
       () => app(scope, receive, send),
       context,
       `${scope.method} ${scope.path}`,
       (task) => this.#ended(task),
+      entered,
     );
     this.services.onRequest?.(this);
   }
@@ -291,7 +293,10 @@ export abstract class Exchange {
     this.status = status;
     this.bodiless = this.scope.method === 'HEAD' || status === 204 || status === 304;
     this.declaredLength = -1;
-    this.prepareHead(status, event.headers ?? []);
+    const headers = event.headers ?? [];
+    if (!Array.isArray(headers))
+      throw this.badEvent('http.response.start', 'headers is no array of [name, value]');
+    this.prepareHead(status, headers);
     this.trailersAnnounced = event.trailers === true;
     this.phase = HEAD_READY;
     return resolved;

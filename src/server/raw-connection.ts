@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Application } from '../asgi/index.ts';
 import { rootContext, Scope } from '../asyncio/index.ts';
 import { Http1Connection } from './http1/connection.ts';
@@ -56,7 +57,9 @@ export class RawConnection implements Transport {
   feed(data: string | Uint8Array): void {
     const buffer = typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data);
     if (!this.reading) this.#unread.push(buffer);
-    else if (!this.destroyed) this.#protocol.feed(buffer, 0, buffer.length);
+    // In a scope of its own: a socket's callback would end here, and the ambient context with it.
+    else if (!this.destroyed)
+      new AsyncResource('RawConnection').runInAsyncScope(() => this.#protocol.feed(buffer, 0, buffer.length));
   }
 
   /** The peer sends FIN. */

@@ -58,6 +58,8 @@ export class Http1Connection implements Protocol {
   #holdStart = 0;
   #holdEnd = 0;
   #consuming = false;
+  /** Inside `feed`, which nothing follows: what it leaves of the ambient context nobody sees. */
+  #fed = false;
   #headBegan = false;
   #paused = false;
   #peerDone = false;
@@ -88,6 +90,7 @@ export class Http1Connection implements Protocol {
 
   feed(buffer: Buffer, start: number, end: number): void {
     if (this.#phase >= CLOSING) return;
+    this.#fed = true;
     if (this.#hold === null) {
       const at = this.#consume(buffer, start, end);
       if (at < end && this.#phase < CLOSING) this.#keep(buffer, at, end);
@@ -95,6 +98,7 @@ export class Http1Connection implements Protocol {
       this.#keep(buffer, start, end);
       if (!this.#consuming) this.#consumeHold();
     }
+    this.#fed = false;
     this.transport.flush();
     this.#throttle();
   }
@@ -224,7 +228,7 @@ export class Http1Connection implements Protocol {
       } else this.#phase = LENGTH_BODY;
       if (!exchange.awaitsContinue) this.#deadline = services.now + options.timeoutBody;
     }
-    exchange.start(services.app, services.context);
+    exchange.start(services.app, services.context, this.#fed);
   }
 
   #body(buffer: Buffer, start: number, end: number): void {
@@ -399,7 +403,7 @@ export class Http1Connection implements Protocol {
     const { options, date } = this.services;
     const body = `${status} ${reasonPhrase(status)}\n`;
     let head = `${statusLine(status)}content-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n`;
-    if (options.dateHeader) head += `date: ${date.get()}\r\n`;
+    if (options.dateHeader) head += `date: ${date.get(this.services.now)}\r\n`;
     if (options.serverHeader) head += 'server: sobaya\r\n';
     this.transport.write(`${head}\r\n${bodiless ? '' : body}`);
     this.#close();

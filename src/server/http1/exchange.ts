@@ -20,6 +20,25 @@ const INLINE_BODY = 4 * 1024;
 /** Pieces up to this size are copied, so that the application may use its buffer again at once. */
 const COPIED_BODY = 16 * 1024;
 
+interface Prepared {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly head: string;
+}
+
+/** The last head that was checked and written: a program sends the same few over and over. */
+let lastPrepared: Prepared | null = null;
+
+function sameHeaders(a: Headers, b: Headers): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) {
+    const one = a[index]!;
+    const other = b[index]!;
+    if (one[0] !== other[0] || one[1] !== other[1]) return false;
+  }
+  return true;
+}
+
 export class Http1Exchange extends Exchange {
   readonly connection: Http1Connection;
   readonly http11: boolean;
@@ -43,7 +62,13 @@ export class Http1Exchange extends Exchange {
   }
 
   protected override prepareHead(status: number, headers: Headers): void {
+    const last = lastPrepared;
+    if (last !== null && last.status === status && sameHeaders(last.headers, headers)) {
+      this.#head = last.head;
+      return;
+    }
     let head = statusLine(status);
+    let plain = headers.length <= 16;
     this.#ownDate = this.#ownServer = false;
     for (const header of headers) {
       const name = knownName(header[0]);
@@ -60,6 +85,7 @@ export class Http1Exchange extends Exchange {
         );
       }
       if (name.kind !== PLAIN) {
+        plain = false;
         if (name.kind === DROPPED) continue;
         if (name.kind === CONNECTION) {
           if (/(?:^|[\s,])close(?:$|[\s,])/i.test(value)) this.keepAlive = false;
@@ -76,6 +102,7 @@ export class Http1Exchange extends Exchange {
       head += `${name.wire}${value}\r\n`;
     }
     this.#head = head;
+    if (plain) lastPrepared = { status, headers: headers.map(([name, value]) => [name, value]), head };
   }
 
   #announce(value: string): void {
@@ -112,7 +139,8 @@ export class Http1Exchange extends Exchange {
     if (this.services.stopping) this.keepAlive = false;
     if (!this.keepAlive) head += 'connection: close\r\n';
     else if (!this.http11) head += 'connection: keep-alive\r\n';
-    if (options.dateHeader && !this.#ownDate) head += `date: ${this.services.date.get()}\r\n`;
+    if (options.dateHeader && !this.#ownDate)
+      head += `date: ${this.services.date.get(this.services.now)}\r\n`;
     if (options.serverHeader && !this.#ownServer) head += 'server: sobaya\r\n';
     head += '\r\n';
 

@@ -24,6 +24,22 @@ export interface RequestHead {
   readonly acceptsTrailers: boolean;
 }
 
+/** What the field lines of a head say, apart from its request line. */
+interface Fields {
+  readonly headers: Header[];
+  readonly host: string | null;
+  readonly contentLength: number;
+  readonly chunked: boolean;
+  readonly close: boolean;
+  readonly persist: boolean;
+  readonly expectsContinue: boolean;
+  readonly upgrade: string | null;
+  readonly acceptsTrailers: boolean;
+}
+
+/** Field lines longer than this are not remembered. */
+const MEMORY = 2048;
+
 export interface HeadLimits {
   /** Longest request line in bytes; more is answered with 414. */
   readonly requestLine: number;
@@ -77,6 +93,16 @@ export class HeadParser {
   #fields = 0;
   #saved: Int32Array | null = null;
   #blankLine = false;
+  /** Where the field lines begin, relative to the start of the head. */
+  #fieldsAt = 0;
+  /**
+   * Clients repeat themselves: on a connection that is used again the field lines are mostly those of the request
+   * before, byte for byte. Then they mean the same, and comparing is all there is to do.
+   */
+  #memory: Buffer | null = null;
+  #remembered: Fields | null = null;
+  #repeats = false;
+  #taken = 0;
 
   constructor(limits: HeadLimits) {
     this.limits = limits;
@@ -172,6 +198,11 @@ export class HeadParser {
               throw refuse(505, `HTTP/${this.#major}.${this.#minor} is not spoken here`);
             state = FIELD_START;
             line = at;
+            this.#fieldsAt = at - start;
+            if (this.#memory !== null && this.#matches(this.#memory, buffer, at, Math.min(end, headLimit))) {
+              this.#repeats = true;
+              return at + this.#memory.length;
+            }
           }
           break;
         }
@@ -259,20 +290,71 @@ export class HeadParser {
     this.#reset();
   }
 
+  #matches(memory: Buffer, buffer: Uint8Array, at: number, end: number): boolean {
+    const length = memory.length;
+    if (end - at < length) return false;
+    for (let index = 0; index < length; index++) if (memory[index] !== buffer[at + index]) return false;
+    return true;
+  }
+
   /** The meaning of the head just scanned, `buffer` from `start` to `end`. Leaves the parser ready for the next. */
   take(buffer: Buffer, start: number, end: number): RequestHead {
+    const line = latin1(buffer, start, start + this.#targetEnd);
+    const method = line.substring(this.#blankLine ? 2 : 0, this.#methodEnd);
+    const target = parseTarget(method, line.substring(this.#methodEnd + 1));
+    if (method !== 'GET' && method !== method.toUpperCase())
+      throw refuse(501, 'methods are case-sensitive, and this one is written in lower case');
+    const http11 = this.#minor === 1;
+    let fields: Fields;
+    if (this.#repeats) {
+      this.#repeats = false;
+      fields = this.#remembered!;
+    } else {
+      fields = this.#takeFields(buffer, start, end);
+      if (this.#taken++ > 0 && end - start - this.#fieldsAt <= MEMORY)
+        this.#remember(fields, buffer, start + this.#fieldsAt, end);
+    }
+    this.#reset();
+    let { headers, host } = fields;
+    if (fields === this.#remembered) headers = headers.slice();
+
+    if (fields.chunked && !http11) throw refuse(400, 'Transfer-Encoding stands in an HTTP/1.0 request');
+    if (target.authority !== null) {
+      if (host === null && http11) throw refuse(400, 'there is no Host field');
+      host = target.authority;
+      const at = headers.findIndex(([name]) => name === 'host');
+      if (at === -1) headers.unshift(['host', host]);
+      else headers[at] = ['host', host];
+    } else if (host === null && http11) throw refuse(400, 'there is no Host field');
+
+    return {
+      method,
+      path: target.path,
+      rawPath: target.rawPath,
+      queryString: target.queryString,
+      http11,
+      headers,
+      contentLength: fields.contentLength,
+      chunked: fields.chunked,
+      keepAlive: !fields.close && (http11 || fields.persist),
+      expectsContinue: http11 && fields.expectsContinue,
+      upgrade: http11 ? fields.upgrade : null,
+      acceptsTrailers: http11 && fields.acceptsTrailers,
+    };
+  }
+
+  #remember(fields: Fields, buffer: Buffer, start: number, end: number): void {
+    // Shared by requests from now on, so no application may change them.
+    for (const header of fields.headers) Object.freeze(header);
+    this.#memory = Buffer.from(buffer.subarray(start, end));
+    this.#remembered = fields;
+  }
+
+  #takeFields(buffer: Buffer, start: number, end: number): Fields {
     const text = latin1(buffer, start, end);
     // One pass over the whole text is cheaper than one per name; in latin-1 it changes no length.
     const lower = text.toLowerCase();
-    const methodStart = this.#blankLine ? 2 : 0;
-    const method = text.substring(methodStart, this.#methodEnd);
-    const target = parseTarget(method, text.substring(this.#methodEnd + 1, this.#targetEnd));
-    if (method !== method.toUpperCase())
-      throw refuse(501, 'methods are case-sensitive, and this one is written in lower case');
-    const http11 = this.#minor === 1;
     const fields = this.#fields;
-    this.#reset();
-
     const headers: Header[] = [];
     let host: string | null = null;
     let contentLength = -1;
@@ -342,7 +424,6 @@ export class HeadParser {
     }
 
     if (transferEncoding !== null) {
-      if (!http11) throw refuse(400, 'Transfer-Encoding stands in an HTTP/1.0 request');
       if (contentLength !== -1) throw refuse(400, 'both Content-Length and Transfer-Encoding are given');
       if (transferEncoding !== 'chunked') {
         throw /^[!#$%&'*+\-.^_`|~0-9a-z]+(\s*,\s*chunked)?$/.test(transferEncoding) &&
@@ -351,29 +432,18 @@ export class HeadParser {
           : refuse(400, 'Transfer-Encoding is not exactly "chunked"');
       }
     }
-    if (target.authority !== null) {
-      if (host === null && http11) throw refuse(400, 'there is no Host field');
-      host = target.authority;
-      const at = headers.findIndex(([name]) => name === 'host');
-      if (at === -1) headers.unshift(['host', host]);
-      else headers[at] = ['host', host];
-    } else if (host === null && http11) throw refuse(400, 'there is no Host field');
     if (expect !== null && expect !== '100-continue')
       throw refuse(417, 'the only expectation known here is 100-continue');
-
     return {
-      method,
-      path: target.path,
-      rawPath: target.rawPath,
-      queryString: target.queryString,
-      http11,
       headers,
+      host,
       contentLength,
       chunked: transferEncoding !== null,
-      keepAlive: !close && (http11 || persist),
-      expectsContinue: http11 && expect !== null,
-      upgrade: http11 && upgradeNamed ? upgrade : null,
-      acceptsTrailers: acceptsTrailers && http11,
+      close,
+      persist,
+      expectsContinue: expect !== null,
+      upgrade: upgradeNamed ? upgrade : null,
+      acceptsTrailers,
     };
   }
 }
