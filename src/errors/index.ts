@@ -41,3 +41,12 @@ export {
   QueueShutDown,
   TimeoutError,
 } from './flow.ts';
+export {
+  ContentTooLarge,
+  Http404,
+  HttpError,
+  PermissionDenied,
+  SuspiciousOperation,
+  TooManyRequests,
+  UnsupportedMediaType,
+} from './http.ts';

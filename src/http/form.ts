@@ -1,0 +1,149 @@
+import { once } from 'node:events';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { Busboy, type BusboyInstance } from '@fastify/busboy';
+import { fault } from '../errors/index.ts';
+import { QueryDict } from './query.ts';
+import type { HttpRequest } from './request.ts';
+import { safeFilename, UploadedFile, UploadedFiles, UploadFolder } from './uploads.ts';
+
+export interface Form {
+  readonly fields: QueryDict;
+  readonly files: UploadedFiles;
+}
+
+const noForm: Form = { fields: new QueryDict(), files: new UploadedFiles() };
+
+export async function readForm(request: HttpRequest): Promise<Form> {
+  const type = request.contentType;
+  if (type === 'application/x-www-form-urlencoded') {
+    const text = await request.text();
+    return {
+      fields: QueryDict.parse(text, request.settings.limits.maxFields, 'form fields'),
+      files: noForm.files,
+    };
+  }
+  if (type === 'multipart/form-data') return await readMultipart(request);
+  return noForm;
+}
+
+/**
+ * Multipart, streamed: fields to memory, files past `fileMemory` to disk, each with its limit. Files are written
+ * one after another with back-pressure, so that a large upload needs no memory.
+ */
+async function readMultipart(request: HttpRequest): Promise<Form> {
+  const { limits, uploadFolder } = request.settings;
+  const tooLarge = (what: string, limit: number, option: string): Error =>
+    fault('SBY_HTTP_TOO_LARGE', { what, limit, unit: 'bytes', option });
+  const announced = request.contentLength;
+  if (announced !== null && announced > limits.maxUploadSize)
+    throw tooLarge('The form', limits.maxUploadSize, 'maxUploadSize');
+  const header = request.header('content-type') ?? '';
+  if (!/;\s*boundary=("[^"]{1,70}"|[^\s;"]{1,70})/i.test(header))
+    throw fault('SBY_HTTP_BAD_BODY', { kind: 'multipart form', why: 'no boundary is given' });
+
+  let parser: BusboyInstance;
+  try {
+    parser = new Busboy({
+      headers: { 'content-type': header },
+      limits: {
+        fieldNameSize: 1000,
+        fieldSize: limits.maxBodySize,
+        fields: limits.maxFields,
+        fileSize: limits.maxFileSize,
+        files: limits.maxFiles,
+        parts: limits.maxFields + limits.maxFiles,
+        headerPairs: 50,
+        headerSize: 16_384,
+      },
+    });
+  } catch (cause) {
+    throw fault('SBY_HTTP_BAD_BODY', { kind: 'multipart form', why: (cause as Error).message }, { cause });
+  }
+  const folder = new UploadFolder(uploadFolder);
+  request.onClose(() => folder.remove());
+  const fields: [string, string][] = [];
+  const files: Promise<UploadedFile | null>[] = [];
+  let fieldBytes = 0;
+  const { promise: parsed, resolve, reject } = Promise.withResolvers<void>();
+  const fail = (error: unknown): void => {
+    reject(error);
+    parser.removeAllListeners('finish');
+  };
+  parser.on('field', (name, value, nameCut, valueCut) => {
+    fieldBytes += name.length + value.length;
+    if (nameCut || valueCut || fieldBytes > limits.maxBodySize)
+      fail(tooLarge('A field of the form', limits.maxBodySize, 'maxBodySize'));
+    else fields.push([name, value]);
+  });
+  parser.on('file', (field, stream, filename, _encoding, contentType) => {
+    stream.once('limit', () => fail(tooLarge('A file', limits.maxFileSize, 'maxFileSize')));
+    const kept = keep(stream, folder, limits.fileMemory).then(({ content, size }) =>
+      // A file input that was left empty sends a part without name and content.
+      !filename && size === 0
+        ? null
+        : new UploadedFile(field, safeFilename(filename ?? ''), contentType, size, content),
+    );
+    kept.catch(fail);
+    files.push(kept);
+  });
+  const tooMany = (what: string, limit: number, option: string): void =>
+    fail(fault('SBY_HTTP_TOO_MANY', { what, limit, option }));
+  parser.on('fieldsLimit', () => tooMany('form fields', limits.maxFields, 'maxFields'));
+  parser.on('filesLimit', () => tooMany('files', limits.maxFiles, 'maxFiles'));
+  parser.on('partsLimit', () => tooMany('parts', limits.maxFields + limits.maxFiles, 'maxFields'));
+  parser.on('error', (cause) =>
+    fail(fault('SBY_HTTP_BAD_BODY', { kind: 'multipart form', why: (cause as Error).message }, { cause })),
+  );
+  parser.once('finish', () => resolve());
+
+  let size = 0;
+  const feed = async (): Promise<void> => {
+    for await (const chunk of request.stream()) {
+      size += chunk.length;
+      if (size > limits.maxUploadSize) throw tooLarge('The form', limits.maxUploadSize, 'maxUploadSize');
+      if (!parser.write(chunk)) await Promise.race([once(parser, 'drain'), parsed]);
+    }
+    parser.end();
+  };
+  try {
+    await Promise.all([feed(), parsed]);
+    const kept = await Promise.all(files);
+    return { fields: new QueryDict(fields), files: new UploadedFiles(kept.filter((file) => file !== null)) };
+  } catch (error) {
+    parser.destroy();
+    throw error;
+  }
+}
+
+/** Reads one file to its end: into memory, and from `memory` bytes on to disk. */
+async function keep(
+  stream: Readable,
+  folder: UploadFolder,
+  memory: number,
+): Promise<{ content: Uint8Array | string; size: number }> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  let file: WriteStream | null = null;
+  let path = '';
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (file === null) {
+        chunks.push(chunk);
+        if (size <= memory) continue;
+        path = await folder.nextPath();
+        file = createWriteStream(path, { mode: 0o600, flags: 'wx' });
+        for (const earlier of chunks) if (!file.write(earlier)) await once(file, 'drain');
+        chunks.length = 0;
+      } else if (!file.write(chunk)) await once(file, 'drain');
+    }
+  } catch (error) {
+    file?.destroy();
+    throw error;
+  }
+  if (file === null) return { content: Buffer.concat(chunks, size), size };
+  file.end();
+  await once(file, 'close');
+  return { content: path, size };
+}

@@ -1,0 +1,42 @@
+/** Requests and responses. */
+export {
+  ContentTooLarge,
+  Http404,
+  HttpError,
+  PermissionDenied,
+  SuspiciousOperation,
+  TooManyRequests,
+  UnsupportedMediaType,
+} from '../errors/index.ts';
+export { type CookieOptions, formatCookie, parseCookies } from './cookies.ts';
+export { type HeaderValues, RequestHeaders, ResponseHeaders, splitList } from './headers.ts';
+export { addressList, isAllowedHost, splitHost } from './host.ts';
+export { bestOf, parseAccept } from './negotiation.ts';
+export { QueryDict } from './query.ts';
+export { HttpRequest, RequestVar, type RouteMatch } from './request.ts';
+export {
+  type AnyResponse,
+  BaseResponse,
+  type Chunks,
+  type Content,
+  fromWebResponse,
+  HttpResponse,
+  HttpResponseBadRequest,
+  HttpResponseForbidden,
+  HttpResponseGone,
+  HttpResponseNoContent,
+  HttpResponseNotAllowed,
+  HttpResponseNotFound,
+  HttpResponseNotModified,
+  HttpResponsePermanentRedirect,
+  HttpResponseRedirect,
+  HttpResponseServerError,
+  JsonResponse,
+  type ResponseOptions,
+  StreamingHttpResponse,
+} from './response.ts';
+export { sendResponse } from './send.ts';
+export { defaultLimits, defaultSettings, type RequestLimits, type RequestSettings } from './settings.ts';
+export { Signer, type UnsignOptions } from './signing.ts';
+export { safeFilename, UploadedFile, UploadedFiles } from './uploads.ts';
+export type { AsyncView, GetResponse, Middleware, View, ViewResult } from './view.ts';
