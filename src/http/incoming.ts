@@ -19,8 +19,9 @@ export class Incoming {
   /** The next piece of the body; null at its end, undefined when the client has left. */
   async next(): Promise<Uint8Array | null | undefined> {
     while (!this.complete && !this.disconnected) {
-      const event = await (this.#ahead ?? this.#receive());
-      this.#ahead = null;
+      const ahead = (this.#ahead ??= this.#receive());
+      const event = await ahead;
+      if (this.#ahead === ahead) this.#ahead = null;
       if (event.type !== 'http.request') {
         this.#gone();
         return undefined;

@@ -8,6 +8,14 @@ export {
   TooManyRequests,
   UnsupportedMediaType,
 } from '../errors/index.ts';
+export {
+  type MiddlewareMessage,
+  middlewareChannel,
+  type RequestMessage,
+  requestChannel,
+  type ViewMessage,
+  viewChannel,
+} from './channels.ts';
 export { type CookieOptions, formatCookie, parseCookies } from './cookies.ts';
 export { type HeaderValues, RequestHeaders, ResponseHeaders, splitList } from './headers.ts';
 export { addressList, isAllowedHost, splitHost } from './host.ts';
@@ -37,6 +45,7 @@ export {
 } from './response.ts';
 export { sendResponse } from './send.ts';
 export { defaultLimits, defaultSettings, type RequestLimits, type RequestSettings } from './settings.ts';
+export { type RedirectOptions, redirect, safeRedirectTarget } from './shortcuts.ts';
 export { Signer, type UnsignOptions } from './signing.ts';
 export { safeFilename, UploadedFile, UploadedFiles } from './uploads.ts';
 export type { AsyncView, GetResponse, Middleware, View, ViewResult } from './view.ts';

@@ -93,7 +93,9 @@ export function segmentsOf(tokens: readonly Token[]): (Token[] | null)[] {
 /** Whether text that this converter matches can hold `char`, as far as trying shows. */
 function canHold({ regex }: Converter<unknown>, char: string): boolean {
   const whole = new RegExp(`^(?:${regex})$`, 's');
-  return ['', 'a', '1', 'aaa', '111'].some((side) => whole.test(side + char + side) || whole.test(side + char));
+  return ['', 'a', '1', 'aaa', '111'].some(
+    (side) => whole.test(side + char + side) || whole.test(side + char),
+  );
 }
 
 /** How many steps matching one path may take, so that no path of a stranger holds up the process. */

@@ -4,9 +4,25 @@ import { describe, entry } from './define.ts';
 /** Errors of the room `application`. */
 export const applicationErrors = {
   SBY_APPLICATION_BAD_OPTION: entry(ImproperlyConfigured, {
-    about: 'createApp() or defineApp() got an option that it does not know, or a value that the option does not take.',
-    example: { callee: 'createApp', option: 'midleware', why: 'there is no such option', known: ['middleware', 'urls'] as readonly string[] },
-    parts: ({ callee, option, why, known }: { callee: string; option: string; why: string; known: readonly string[] }) => ({
+    about:
+      'createApp() or defineApp() got an option that it does not know, or a value that the option does not take.',
+    example: {
+      callee: 'createApp',
+      option: 'midleware',
+      why: 'there is no such option',
+      known: ['middleware', 'urls'] as readonly string[],
+    },
+    parts: ({
+      callee,
+      option,
+      why,
+      known,
+    }: {
+      callee: string;
+      option: string;
+      why: string;
+      known: readonly string[];
+    }) => ({
       what: `${callee}() cannot use the option ${describe(option)}: ${why}`,
       fix: known.length > 0 ? `Options are ${known.join(', ')}` : '',
     }),
@@ -21,7 +37,8 @@ export const applicationErrors = {
     }),
   }),
   SBY_APPLICATION_BAD_MIDDLEWARE: entry(ImproperlyConfigured, {
-    about: 'A middleware is a function that takes the rest of the application and gives a function for requests.',
+    about:
+      'A middleware is a function that takes the rest of the application and gives a function for requests.',
     example: { position: 2, got: undefined as unknown, gave: false },
     parts: ({ position, got, gave }: { position: number; got: unknown; gave: boolean }) => ({
       what: `Middleware ${position} ${gave ? `gave ${describe(got)}` : `is ${describe(got)}`} instead of a function`,

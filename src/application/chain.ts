@@ -1,0 +1,85 @@
+import { isCancellation } from '../asyncio/index.ts';
+import { fault } from '../errors/index.ts';
+import {
+  type AnyResponse,
+  BaseResponse,
+  fromWebResponse,
+  type GetResponse,
+  type HttpRequest,
+  type Middleware,
+} from '../http/index.ts';
+
+/** Makes a response of an error; must not throw. */
+export type OnError = (request: HttpRequest, error: unknown) => AnyResponse | Promise<AnyResponse>;
+
+/** One of ours as it is, a web-standard one converted, anything else an error that names who gave it. */
+export function asResponse(given: unknown, who: () => string): AnyResponse {
+  if (given instanceof BaseResponse) return given as AnyResponse;
+  if (given instanceof Response) return fromWebResponse(given);
+  throw fault('SBY_HTTP_NO_RESPONSE', { who: who(), got: given });
+}
+
+/** Promises of other realms and libraries count too. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
+}
+
+/**
+ * Composes the chain once. Each layer sees responses and never errors of what is inside it, as in Django; what is
+ * synchronous stays so: a promise is made only where a layer makes one.
+ */
+export function composeChain(
+  middleware: readonly Middleware[],
+  inner: (request: HttpRequest) => unknown,
+  who: (request: HttpRequest) => string,
+  onError: OnError,
+): GetResponse {
+  let chain = guarded(inner, who, onError);
+  for (let index = middleware.length - 1; index >= 0; index--) {
+    const make = middleware[index]!;
+    if (typeof make !== 'function')
+      throw fault('SBY_APPLICATION_BAD_MIDDLEWARE', { position: index + 1, got: make, gave: false });
+    const layer: unknown = make(chain);
+    if (typeof layer !== 'function')
+      throw fault('SBY_APPLICATION_BAD_MIDDLEWARE', { position: index + 1, got: layer, gave: true });
+    const name = make.name || layer.name;
+    const called = `Middleware ${index + 1}${name ? ` (${name})` : ''}`;
+    chain = guarded(layer as GetResponse, () => called, onError);
+  }
+  return chain;
+}
+
+function guarded(
+  inner: (request: HttpRequest) => unknown,
+  who: (request: HttpRequest) => string,
+  onError: OnError,
+): GetResponse {
+  const failed = (request: HttpRequest, error: unknown): AnyResponse | Promise<AnyResponse> => {
+    // Cancelled: the client is gone or time is over; there is nobody to answer here.
+    if (isCancellation(error)) throw error;
+    return onError(request, error);
+  };
+  return (request) => {
+    try {
+      const given = inner(request);
+      if (given instanceof BaseResponse) return given as AnyResponse;
+      if (isThenable(given))
+        return (given as Promise<unknown>).then(
+          (value) => {
+            if (value instanceof BaseResponse) return value as AnyResponse;
+            try {
+              return asResponse(value, () => who(request));
+            } catch (error) {
+              return failed(request, error);
+            }
+          },
+          (error) => failed(request, error),
+        );
+      return asResponse(given, () => who(request));
+    } catch (error) {
+      return failed(request, error);
+    }
+  };
+}

@@ -1,0 +1,158 @@
+import type {
+  Application,
+  Scope as AsgiScope,
+  HttpScope,
+  Receive,
+  Send,
+  WebSocketScope,
+} from '../asgi/index.ts';
+import { Context, type ContextVar, currentContext, Task } from '../asyncio/index.ts';
+import { fault } from '../errors/index.ts';
+import type { HttpRequest, RequestSettings } from '../http/index.ts';
+import { currentUrlconf, Resolver, registerResolver, type Urlconf } from '../urls/index.ts';
+import type { App } from './define-app.ts';
+import type { ErrorResponder } from './error-responses.ts';
+import { createHandler, type Handler } from './handler.ts';
+import { Life, serveLifespan } from './lifespan.ts';
+import { type Ambient, type AppOptions, checkAppOptions, settingsFrom } from './options.ts';
+
+/** The application: called by servers, and the one place that knows its configuration. */
+export interface SobayaApplication extends Application {
+  readonly apps: readonly App[];
+  readonly databases: Ambient | null;
+  readonly resolver: Resolver;
+  readonly settings: RequestSettings;
+  readonly debug: boolean;
+  readonly options: AppOptions;
+  /**
+   * What is ambient in each of its requests. A server that starts a request's task with these, and cancels it when
+   * the client leaves, spares the application to enter them itself.
+   */
+  readonly contextVars: ReadonlyMap<ContextVar<unknown>, unknown>;
+  /** For scripts, commands and tests: opens the databases, runs `fn` with them ambient, closes them. */
+  run<T>(fn: () => T | PromiseLike<T>): Promise<Awaited<T>>;
+}
+
+/** Makes an application; everything that can be wrong in its options is said here and now. */
+export function createApp(options: AppOptions = {}): SobayaApplication {
+  checkAppOptions(options);
+  const settings = settingsFrom(options);
+  const resolver = new Resolver(options.urls ?? []);
+  const apps = Object.freeze([...(options.apps ?? [])]);
+  const databases = databasesFrom(options.databases);
+  const errors: ErrorResponder = {
+    debug: settings.debug,
+    leaves: resolver.leaves,
+    views: options.errorViews ?? {},
+    report: options.onError ?? printError,
+  };
+  const handler = createHandler({
+    resolver,
+    middleware: options.middleware ?? [],
+    settings,
+    errors,
+    trailingSlash: options.trailingSlash ?? 'append',
+  });
+  const life = new Life({ databases, apps, hook: options.lifespan });
+  const urlconf: Urlconf = { resolver, prefix: '' };
+  const contextVars: ReadonlyMap<ContextVar<unknown>, unknown> = new Map<ContextVar<unknown>, unknown>([
+    [currentUrlconf as ContextVar<unknown>, urlconf],
+  ]);
+
+  const application = (scope: AsgiScope, receive: Receive, send: Send): Promise<void> => {
+    switch (scope.type) {
+      case 'http':
+        if (currentContext().vars === contextVars && scope.rootPath === '')
+          return handler(scope, receive, send, false);
+        return inOwnTask(scope, receive, send, handler, contextVars);
+      case 'lifespan':
+        return serveLifespan(life, scope, receive, send);
+      case 'websocket':
+        return refuseWebSocket(scope, receive, send);
+      default:
+        return Promise.reject(
+          fault('SBY_APPLICATION_WRONG_SCOPE', { type: String((scope as { type: unknown }).type) }),
+        );
+    }
+  };
+  registerResolver(resolver);
+  return Object.assign(application, {
+    apps,
+    databases,
+    resolver,
+    settings,
+    debug: settings.debug,
+    options,
+    contextVars,
+    async run<T>(fn: () => T | PromiseLike<T>): Promise<Awaited<T>> {
+      await life.start();
+      try {
+        const context = currentContext();
+        const inner = new Context(
+          context.scope,
+          context.task,
+          merge(context.vars, contextVars),
+          context.trace,
+          context.span,
+        );
+        const task = new Task<Awaited<T>>(fn as () => PromiseLike<Awaited<T>>, inner, fn.name || 'run', null);
+        return await task;
+      } finally {
+        await life.stop();
+      }
+    },
+  });
+}
+
+type Vars = ReadonlyMap<ContextVar<unknown>, unknown>;
+
+function merge(outer: Vars | null, own: Vars): Vars {
+  return outer === null || outer === own ? own : new Map([...outer, ...own]);
+}
+
+/**
+ * For callers that give a request no task of its own: tests, other servers, applications that mount this one. The
+ * request becomes a task, with its leaving client as the end of it.
+ */
+async function inOwnTask(
+  scope: HttpScope,
+  receive: Receive,
+  send: Send,
+  handler: Handler,
+  own: Vars,
+): Promise<void> {
+  const outer = currentContext();
+  let vars = merge(outer.vars, own);
+  if (scope.rootPath !== '') {
+    const { resolver } = own.get(currentUrlconf as ContextVar<unknown>) as Urlconf;
+    vars = new Map(vars).set(currentUrlconf as ContextVar<unknown>, { resolver, prefix: scope.rootPath });
+  }
+  const context = new Context(outer.scope, outer.task, vars, outer.trace, outer.span);
+  const task = new Task<void>(
+    () => handler(scope, receive, send, true),
+    context,
+    `${scope.method} ${scope.path}`,
+    null,
+  );
+  await task;
+}
+
+async function refuseWebSocket(_scope: WebSocketScope, receive: Receive, send: Send): Promise<void> {
+  await receive();
+  await send({ type: 'websocket.close', code: 1000 });
+}
+
+function databasesFrom(given: AppOptions['databases']): Ambient | null {
+  if (given === undefined) return null;
+  if (typeof (given as Ambient).open === 'function') return given as Ambient;
+  throw fault('SBY_APPLICATION_BAD_OPTION', {
+    callee: 'createApp',
+    option: 'databases',
+    why: 'it takes Databases',
+    known: [],
+  });
+}
+
+function printError(error: unknown, request: HttpRequest): void {
+  console.error(`${request.method} ${request.path} failed:`, error);
+}

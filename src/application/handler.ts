@@ -1,0 +1,155 @@
+import type { HttpScope, Receive, Send } from '../asgi/index.ts';
+import { currentContext } from '../asyncio/index.ts';
+import { Http404 } from '../errors/index.ts';
+import {
+  type AnyResponse,
+  type GetResponse,
+  HttpRequest,
+  HttpResponseRedirect,
+  type Middleware,
+  type RequestMessage,
+  type RequestSettings,
+  requestChannel,
+  sendResponse,
+  viewChannel,
+} from '../http/index.ts';
+import type { Match, Resolver } from '../urls/index.ts';
+import { composeChain, isThenable } from './chain.ts';
+import { type ErrorResponder, failure, respondTo } from './error-responses.ts';
+
+/** `watch`: nobody else ends the request's scope when the client leaves. */
+export type Handler = (scope: HttpScope, receive: Receive, send: Send, watch: boolean) => Promise<void>;
+
+export interface HandlerParts {
+  readonly resolver: Resolver;
+  readonly middleware: readonly Middleware[];
+  readonly settings: RequestSettings;
+  readonly errors: ErrorResponder;
+  readonly trailingSlash: 'append' | 'strip' | 'exact';
+}
+
+/** The path inside the application: without the prefix it is mounted under. */
+export function pathInfo(scope: { readonly path: string; readonly rootPath: string }): string {
+  const { path, rootPath } = scope;
+  if (rootPath === '' || !path.startsWith(rootPath)) return path;
+  const rest = path.slice(rootPath.length);
+  return rest === '' ? '/' : rest.startsWith('/') ? rest : path;
+}
+
+/** Finds the view and calls it. */
+function dispatcher({ resolver, trailingSlash }: HandlerParts): (request: HttpRequest) => unknown {
+  return (request) => {
+    const path = pathInfo(request.scope);
+    const match = resolver.resolve(path);
+    if (match === null) return withOtherSlash(request, path, resolver, trailingSlash);
+    const { leaf, params } = match;
+    request.match = matchOf(match);
+    const view = leaf.view as (request: HttpRequest, params: unknown) => unknown;
+    if (viewChannel.hasSubscribers) return tracedView(request, match, view);
+    return view(request, params);
+  };
+}
+
+function matchOf({ leaf, params }: Match): NonNullable<HttpRequest['match']> {
+  return { route: leaf.route, name: leaf.name, namespaces: leaf.namespaces, viewName: leaf.viewName, params };
+}
+
+function tracedView(
+  request: HttpRequest,
+  { leaf, params }: Match,
+  view: (request: HttpRequest, params: unknown) => unknown,
+): unknown {
+  const message = { request, view: leaf.viewName, route: leaf.route };
+  return viewChannel.tracePromise(async () => await view(request, params), message);
+}
+
+/** The trailing-slash policy; the answer to a path without route. */
+function withOtherSlash(
+  request: HttpRequest,
+  path: string,
+  resolver: Resolver,
+  policy: HandlerParts['trailingSlash'],
+): AnyResponse {
+  const other =
+    policy === 'append' && !path.endsWith('/')
+      ? `${path}/`
+      : policy === 'strip' && path.length > 1 && path.endsWith('/')
+        ? path.slice(0, -1)
+        : null;
+  if (other !== null && resolver.resolve(other) !== null) {
+    const { rawPath, queryString } = request.scope;
+    const raw = policy === 'append' ? `${rawPath}/` : rawPath.slice(0, -1);
+    // "//host/" would lead to another site.
+    const target = raw.replace(/^\/{2,}/, '/%2F') + (queryString === '' ? '' : `?${queryString}`);
+    // 308 keeps method and body, so that a form is not lost.
+    const status = request.method === 'GET' || request.method === 'HEAD' ? 301 : 308;
+    return new HttpResponseRedirect(target, { status });
+  }
+  throw new Http404();
+}
+
+/** The whole way of a request: composed once, called for each. */
+export function createHandler(parts: HandlerParts): Handler {
+  const { settings, errors } = parts;
+  const viewName = (request: HttpRequest): string => `The view ${request.match?.viewName ?? '(unknown)'}`;
+  const chain = composeChain(parts.middleware, dispatcher(parts), viewName, (request, error) =>
+    respondTo(errors, request, error),
+  );
+  return (scope, receive, send, watch) => {
+    const request = new HttpRequest(scope, receive, settings);
+    if (requestChannel.hasSubscribers) return traced(request, chain, send, watch);
+    const response = chain(request);
+    if (isThenable(response)) return finishLater(request, response as Promise<AnyResponse>, send, watch);
+    if (watch && (response as AnyResponse).streaming) watchClient(request);
+    return finish(request, response as AnyResponse, send);
+  };
+}
+
+async function finishLater(
+  request: HttpRequest,
+  promise: Promise<AnyResponse>,
+  send: Send,
+  watch: boolean,
+): Promise<void> {
+  if (watch) watchClient(request);
+  try {
+    const response = await promise;
+    if (request.scope.extensions !== undefined) await sendDebug(request, response, send);
+    await sendResponse(request.scope, response, send);
+  } finally {
+    if (request.holds) await request.close();
+  }
+}
+
+function finish(request: HttpRequest, response: AnyResponse, send: Send): Promise<void> {
+  if (request.holds || request.scope.extensions !== undefined)
+    return finishLater(request, Promise.resolve(response), send, false);
+  return sendResponse(request.scope, response, send);
+}
+
+/** What the test client shows beside the bytes: ASGI's extension `http.response.debug`. */
+async function sendDebug(request: HttpRequest, response: AnyResponse, send: Send): Promise<void> {
+  if (request.scope.extensions?.['http.response.debug'] === undefined) return;
+  await send({ type: 'http.response.debug', info: { request, response, error: failure.get(request) } });
+}
+
+async function traced(request: HttpRequest, chain: GetResponse, send: Send, watch: boolean): Promise<void> {
+  const message: RequestMessage = { request };
+  await requestChannel.tracePromise(async () => {
+    if (watch) watchClient(request);
+    try {
+      const response = await chain(request);
+      message.response = response;
+      if (request.scope.extensions !== undefined) await sendDebug(request, response, send);
+      await sendResponse(request.scope, response, send);
+    } finally {
+      if (request.holds) await request.close();
+    }
+  }, message);
+}
+
+/** Ends the scope of the request when the client leaves. */
+function watchClient(request: HttpRequest): void {
+  const { scope } = currentContext();
+  request.incoming.watch(() => scope.cancel());
+}
