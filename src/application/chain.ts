@@ -1,4 +1,4 @@
-import { isCancellation } from '../asyncio/index.ts';
+import { currentContext, isCancellation } from '../asyncio/index.ts';
 import { fault } from '../errors/index.ts';
 import {
   type AnyResponse,
@@ -7,6 +7,7 @@ import {
   type GetResponse,
   type HttpRequest,
   type Middleware,
+  middlewareChannel,
 } from '../http/index.ts';
 
 /** Makes a response of an error; must not throw. */
@@ -46,9 +47,20 @@ export function composeChain(
       throw fault('SBY_APPLICATION_BAD_MIDDLEWARE', { position: index + 1, got: layer, gave: true });
     const name = make.name || layer.name;
     const called = `Middleware ${index + 1}${name ? ` (${name})` : ''}`;
-    chain = guarded(layer as GetResponse, () => called, onError);
+    chain = guarded(
+      tracedLayer(layer as GetResponse, name || `middleware ${index + 1}`),
+      () => called,
+      onError,
+    );
   }
   return chain;
+}
+
+function tracedLayer(layer: GetResponse, name: string): GetResponse {
+  return (request) =>
+    middlewareChannel.start.hasSubscribers
+      ? middlewareChannel.tracePromise(async () => await layer(request), { name })
+      : layer(request);
 }
 
 function guarded(
@@ -57,8 +69,9 @@ function guarded(
   onError: OnError,
 ): GetResponse {
   const failed = (request: HttpRequest, error: unknown): AnyResponse | Promise<AnyResponse> => {
-    // Cancelled: the client is gone or time is over; there is nobody to answer here.
-    if (isCancellation(error)) throw error;
+    // The request was cancelled: the client is gone, there is nobody to answer.
+    const { scope } = currentContext();
+    if (scope.cancelled && isCancellation(error, scope.reason)) throw error;
     return onError(request, error);
   };
   return (request) => {

@@ -7,6 +7,7 @@ import type {
   WebSocketScope,
 } from '../asgi/index.ts';
 import { Context, type ContextVar, currentContext, Task } from '../asyncio/index.ts';
+import { ambient as ambientDatabases, Databases } from '../db/index.ts';
 import { fault } from '../errors/index.ts';
 import type { HttpRequest, RequestSettings } from '../http/index.ts';
 import { currentUrlconf, Resolver, registerResolver, type Urlconf } from '../urls/index.ts';
@@ -14,12 +15,12 @@ import type { App } from './define-app.ts';
 import type { ErrorResponder } from './error-responses.ts';
 import { createHandler, type Handler } from './handler.ts';
 import { Life, serveLifespan } from './lifespan.ts';
-import { type Ambient, type AppOptions, checkAppOptions, settingsFrom } from './options.ts';
+import { type AppOptions, checkAppOptions, settingsFrom } from './options.ts';
 
 /** The application: called by servers, and the one place that knows its configuration. */
 export interface SobayaApplication extends Application {
   readonly apps: readonly App[];
-  readonly databases: Ambient | null;
+  readonly databases: Databases;
   readonly resolver: Resolver;
   readonly settings: RequestSettings;
   readonly debug: boolean;
@@ -57,6 +58,7 @@ export function createApp(options: AppOptions = {}): SobayaApplication {
   const urlconf: Urlconf = { resolver, prefix: '' };
   const contextVars: ReadonlyMap<ContextVar<unknown>, unknown> = new Map<ContextVar<unknown>, unknown>([
     [currentUrlconf as ContextVar<unknown>, urlconf],
+    [ambientDatabases as ContextVar<unknown>, { databases, transactions: new Map() }],
   ]);
 
   const application = (scope: AsgiScope, receive: Receive, send: Send): Promise<void> => {
@@ -107,7 +109,14 @@ export function createApp(options: AppOptions = {}): SobayaApplication {
 type Vars = ReadonlyMap<ContextVar<unknown>, unknown>;
 
 function merge(outer: Vars | null, own: Vars): Vars {
-  return outer === null || outer === own ? own : new Map([...outer, ...own]);
+  if (outer === null || outer === own) return own;
+  const merged = new Map([...outer, ...own]);
+  // A test that wraps itself in a transaction wants its requests inside it.
+  const variable = ambientDatabases as ContextVar<unknown>;
+  const before = outer.get(variable) as { databases: Databases } | null | undefined;
+  if (before && before.databases === (own.get(variable) as { databases: Databases }).databases)
+    merged.set(variable, before);
+  return merged;
 }
 
 /**
@@ -142,15 +151,8 @@ async function refuseWebSocket(_scope: WebSocketScope, receive: Receive, send: S
   await send({ type: 'websocket.close', code: 1000 });
 }
 
-function databasesFrom(given: AppOptions['databases']): Ambient | null {
-  if (given === undefined) return null;
-  if (typeof (given as Ambient).open === 'function') return given as Ambient;
-  throw fault('SBY_APPLICATION_BAD_OPTION', {
-    callee: 'createApp',
-    option: 'databases',
-    why: 'it takes Databases',
-    known: [],
-  });
+function databasesFrom(given: AppOptions['databases']): Databases {
+  return given instanceof Databases ? given : new Databases(given ?? {});
 }
 
 function printError(error: unknown, request: HttpRequest): void {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { registerModels } from '../db/index.ts';
 import { fault } from '../errors/index.ts';
 import { checkUrls, type Urls } from '../urls/index.ts';
 import { checkOptions } from './check-options.ts';
@@ -37,6 +38,7 @@ export function defineApp<const U extends Urls = readonly []>(definition: AppDef
   if (!Array.isArray(models) || models.some((model) => typeof model !== 'function'))
     throw bad('models', 'it takes an array of model classes');
   checkUrls(urls, `defineApp({ label: '${label}', urls })`);
+  registerModels(label, models);
   const folder = migrations instanceof URL ? fileURLToPath(migrations) : migrations;
   return Object.freeze({ label, models, urls: urls as U, migrations: folder, ready });
 }

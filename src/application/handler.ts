@@ -11,6 +11,7 @@ import {
   type RequestSettings,
   requestChannel,
   sendResponse,
+  type ViewMessage,
   viewChannel,
 } from '../http/index.ts';
 import type { Match, Resolver } from '../urls/index.ts';
@@ -44,8 +45,9 @@ function dispatcher({ resolver, trailingSlash }: HandlerParts): (request: HttpRe
     if (match === null) return withOtherSlash(request, path, resolver, trailingSlash);
     const { leaf, params } = match;
     request.match = matchOf(match);
+    if (traces.size !== 0) noteRoute(request, match);
     const view = leaf.view as (request: HttpRequest, params: unknown) => unknown;
-    if (viewChannel.hasSubscribers) return tracedView(request, match, view);
+    if (viewChannel.start.hasSubscribers) return tracedView(request, match, view);
     return view(request, params);
   };
 }
@@ -54,12 +56,29 @@ function matchOf({ leaf, params }: Match): NonNullable<HttpRequest['match']> {
   return { route: leaf.route, name: leaf.name, namespaces: leaf.namespaces, viewName: leaf.viewName, params };
 }
 
+/** Messages of the requests under way while somebody listens; empty, and free, when nobody does. */
+const traces = new Map<HttpRequest, RequestMessage>();
+
+function noteRoute(request: HttpRequest, { leaf }: Match): void {
+  const message = traces.get(request);
+  if (message === undefined) return;
+  message.route = leaf.route;
+  message.view = leaf.viewName;
+  if (leaf.name !== null) message.routeName = [...leaf.namespaces, leaf.name].join(':');
+}
+
+const AsyncFunction = (async () => {}).constructor;
+
 function tracedView(
   request: HttpRequest,
   { leaf, params }: Match,
   view: (request: HttpRequest, params: unknown) => unknown,
 ): unknown {
-  const message = { request, view: leaf.viewName, route: leaf.route };
+  const message: ViewMessage = {
+    name: leaf.viewName,
+    route: leaf.route,
+    sync: !(view instanceof AsyncFunction),
+  };
   return viewChannel.tracePromise(async () => await view(request, params), message);
 }
 
@@ -97,7 +116,7 @@ export function createHandler(parts: HandlerParts): Handler {
   );
   return (scope, receive, send, watch) => {
     const request = new HttpRequest(scope, receive, settings);
-    if (requestChannel.hasSubscribers) return traced(request, chain, send, watch);
+    if (requestChannel.start.hasSubscribers) return traced(request, chain, send, watch);
     const response = chain(request);
     if (isThenable(response)) return finishLater(request, response as Promise<AnyResponse>, send, watch);
     if (watch && (response as AnyResponse).streaming) watchClient(request);
@@ -134,18 +153,23 @@ async function sendDebug(request: HttpRequest, response: AnyResponse, send: Send
 }
 
 async function traced(request: HttpRequest, chain: GetResponse, send: Send, watch: boolean): Promise<void> {
-  const message: RequestMessage = { request };
-  await requestChannel.tracePromise(async () => {
-    if (watch) watchClient(request);
-    try {
-      const response = await chain(request);
-      message.response = response;
-      if (request.scope.extensions !== undefined) await sendDebug(request, response, send);
-      await sendResponse(request.scope, response, send);
-    } finally {
-      if (request.holds) await request.close();
-    }
-  }, message);
+  const message: RequestMessage = { request, method: request.method, path: request.path };
+  traces.set(request, message);
+  try {
+    await requestChannel.tracePromise(async () => {
+      if (watch) watchClient(request);
+      try {
+        const response = await chain(request);
+        message.status = response.status;
+        if (request.scope.extensions !== undefined) await sendDebug(request, response, send);
+        await sendResponse(request.scope, response, send);
+      } finally {
+        if (request.holds) await request.close();
+      }
+    }, message);
+  } finally {
+    traces.delete(request);
+  }
 }
 
 /** Ends the scope of the request when the client leaves. */

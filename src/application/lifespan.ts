@@ -1,8 +1,9 @@
 import type { LifespanScope, Receive, Send } from '../asgi/index.ts';
-import type { Ambient, AppOptions } from './options.ts';
+import type { Databases } from '../db/index.ts';
+import type { AppOptions } from './options.ts';
 
 export interface LifespanParts {
-  readonly databases: Ambient | null;
+  readonly databases: Databases;
   readonly apps: readonly { readonly ready: (() => unknown) | null }[];
   readonly hook: AppOptions['lifespan'];
 }
@@ -43,7 +44,7 @@ export class Life {
   async #open(): Promise<void> {
     const { databases, apps, hook } = this.#parts;
     try {
-      if (databases !== null) {
+      if (databases.aliases.length > 0) {
         await databases.open();
         this.#closers.push(() => databases.close());
       }

@@ -1,3 +1,4 @@
+import type { DatabaseConfig, Databases } from '../db/index.ts';
 import { fault } from '../errors/index.ts';
 import type {
   BaseResponse,
@@ -12,13 +13,6 @@ import type { Urls } from '../urls/index.ts';
 import { checkOptions } from './check-options.ts';
 import type { App } from './define-app.ts';
 
-/** Something that is ambient while requests, commands and scripts run: the databases. */
-export interface Ambient {
-  open(): Promise<unknown>;
-  close(): Promise<void>;
-  run<T>(fn: () => T): T;
-}
-
 export interface AppOptions {
   /** Parts with models, urls and migrations of their own; their urls are included by you. */
   readonly apps?: readonly App[];
@@ -26,7 +20,7 @@ export interface AppOptions {
   /** Outermost first. */
   readonly middleware?: readonly Middleware[];
   /** `{ default: 'sqlite:db.sqlite3' }`. */
-  readonly databases?: Readonly<Record<string, string>> | Ambient;
+  readonly databases?: Readonly<Record<string, DatabaseConfig>> | Databases;
   /** Error pages with source, stack and request; for development only. Default: false if NODE_ENV is "production", else true. */
   readonly debug?: boolean;
   /** Host names this application answers to; `.example.com` is the domain and all below. Default: those of the loopback. */
