@@ -150,7 +150,7 @@ function changeFor(native: string | null, functionName: string | null): Hint['ch
   const name = functionName && /^[\w$.]+$/.test(functionName) ? functionName.split('.').at(-1) : 'work';
   return {
     before: `${name}(data);`,
-    after: `const heavy = syncToAsync<typeof import('./heavy.ts')>(import.meta.resolve('./heavy.ts'), { threadSensitive: false });\nawait heavy.${name}(data);   // in a worker thread`,
+    after: `const heavy = syncToAsync<typeof import${"('./heavy.ts')"}>(import.meta.resolve('./heavy.ts'), { threadSensitive: false });\nawait heavy.${name}(data);   // in a worker thread`,
   };
 }
 
