@@ -45,12 +45,6 @@ export const command: CommandDefinition<Options> = {
     });
     const { serve } = await import('../../server/index.ts');
     const server = await serve(application, serveOptions(options));
-    const { debugMode, debugWanted, openInspection } = await import('../../asyncio/index.ts');
-    if (debugWanted()) await debugMode();
-    // For `sobaya ps`. Serving matters more than being looked at.
-    await openInspection({ name: `${file}:${exportName}` }).catch((error: Error) =>
-      context.traceback ? context.warn(error.message) : undefined,
-    );
     context.warn(`Serving ${file}:${exportName} on ${server.url} (stop with ctrl-c)`);
     await untilStopped(server);
     // What the application forgot to close must not keep the process; what is closing already may finish.

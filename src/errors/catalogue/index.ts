@@ -6,6 +6,7 @@ import { cliErrors } from './cli.ts';
 import { clientErrors } from './client.ts';
 import { dbErrors } from './db.ts';
 import { httpErrors } from './http.ts';
+import { i18nErrors } from './i18n.ts';
 import { middlewareErrors } from './middleware.ts';
 import { migrationsErrors } from './migrations.ts';
 import { postgresqlErrors } from './postgresql.ts';
@@ -26,6 +27,7 @@ export const catalogueByRoom = {
   http: httpErrors,
   urls: urlsErrors,
   middleware: middlewareErrors,
+  i18n: i18nErrors,
   postgresql: postgresqlErrors,
   db: dbErrors,
   migrations: migrationsErrors,
@@ -45,6 +47,7 @@ export const catalogue = {
   ...httpErrors,
   ...urlsErrors,
   ...middlewareErrors,
+  ...i18nErrors,
   ...postgresqlErrors,
   ...dbErrors,
   ...migrationsErrors,
