@@ -118,6 +118,11 @@ export class Call extends Waiter implements TransportCall {
     this.#controller?.abort(error);
   }
 
+  /** Milliseconds until the total timeout, never below 1; Infinity without one. */
+  get remaining(): number {
+    return Math.max(1, this.#totalEnds - performance.now() + 1);
+  }
+
   /** Waits for `promise`, but no longer than the call lives. */
   guard<T>(promise: PromiseLike<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {

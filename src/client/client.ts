@@ -345,7 +345,8 @@ export class AsyncClient implements AsyncDisposable {
       }
       call.pauseListening();
       call.phase = 'waiting to try again';
-      await call.guard(sleep(policy.delay(attempt, retryAfter)));
+      // No longer than the call may last: a sleep of ours would stay behind when the total ends it.
+      await call.guard(sleep(Math.min(policy.delay(attempt, retryAfter), call.remaining)));
       call.phase = 'connecting or waiting for a free connection';
     }
   }
