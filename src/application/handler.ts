@@ -133,7 +133,8 @@ async function finishLater(
   if (watch) watchClient(request);
   try {
     const response = await promise;
-    if (request.scope.extensions !== undefined) await sendDebug(request, response, send);
+    if (request.scope.extensions?.['http.response.debug'] !== undefined)
+      await sendDebug(request, response, send);
     await sendResponse(request.scope, response, send);
   } finally {
     if (request.holds) await request.close();
@@ -141,14 +142,13 @@ async function finishLater(
 }
 
 function finish(request: HttpRequest, response: AnyResponse, send: Send): Promise<void> {
-  if (request.holds || request.scope.extensions !== undefined)
+  if (request.holds || request.scope.extensions?.['http.response.debug'] !== undefined)
     return finishLater(request, Promise.resolve(response), send, false);
   return sendResponse(request.scope, response, send);
 }
 
 /** What the test client shows beside the bytes: ASGI's extension `http.response.debug`. */
 async function sendDebug(request: HttpRequest, response: AnyResponse, send: Send): Promise<void> {
-  if (request.scope.extensions?.['http.response.debug'] === undefined) return;
   await send({ type: 'http.response.debug', info: { request, response, error: failure.get(request) } });
 }
 
@@ -161,7 +161,8 @@ async function traced(request: HttpRequest, chain: GetResponse, send: Send, watc
       try {
         const response = await chain(request);
         message.status = response.status;
-        if (request.scope.extensions !== undefined) await sendDebug(request, response, send);
+        if (request.scope.extensions?.['http.response.debug'] !== undefined)
+          await sendDebug(request, response, send);
         await sendResponse(request.scope, response, send);
       } finally {
         if (request.holds) await request.close();

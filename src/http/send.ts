@@ -14,20 +14,30 @@ function hasNoContent(status: number): boolean {
   return status === 204 || status === 304;
 }
 
-async function sendWhole(scope: HttpScope, response: HttpResponse, send: Send): Promise<void> {
+function sendWhole(scope: HttpScope, response: HttpResponse, send: Send): Promise<void> {
   const { status } = response;
   const { list } = response.headers;
   let body: Uint8Array = none;
-  if (!hasNoContent(status)) {
+  if (hasNoContent(status)) response.headers.delete('content-length');
+  else {
     body = response.bytes();
     let known = false;
-    for (const header of list) if (header[0] === 'content-length') known = true;
+    for (let index = 0; index < list.length; index++) if (list[index]![0] === 'content-length') known = true;
     if (!known) list.push(['content-length', String(body.length)] as Header);
     if (scope.method === 'HEAD') body = none;
-  } else response.headers.delete('content-length');
-  await send({ type: 'http.response.start', status, headers: list });
-  await send({ type: 'http.response.body', body, moreBody: false });
-  if (response.holds) await response.close();
+  }
+  const started = send({ type: 'http.response.start', status, headers: list });
+  const ended = send({ type: 'http.response.body', body, moreBody: false });
+  if (response.holds) return both(started, ended).finally(() => response.close());
+  // A server that takes events without waiting gives one promise for all of them: nothing to wait for twice.
+  return started === ended ? ended : both(started, ended);
+}
+
+async function both(started: Promise<void>, ended: Promise<void>): Promise<void> {
+  // If the first fails so does the second; one report is enough.
+  ended.catch(() => {});
+  await started;
+  await ended;
 }
 
 async function sendStream(scope: HttpScope, response: StreamingHttpResponse, send: Send): Promise<void> {

@@ -39,7 +39,7 @@ export function createServices(
     options,
     log,
     date: new HttpDate(),
-    context: new Context(new Scope(parent), null, null, null, -1),
+    context: new Context(new Scope(parent), null, contextVarsOf(app), null, -1),
     state,
     address: null,
     now: performance.now(),
@@ -48,4 +48,9 @@ export function createServices(
     onResponse: null,
     onEnd: null,
   };
+}
+
+/** What an application wants ambient in each of its requests: entered once, with the request's task. */
+function contextVarsOf(app: Application): Context['vars'] {
+  return (app as { contextVars?: Context['vars'] }).contextVars ?? null;
 }

@@ -75,4 +75,21 @@ export const cliErrors = {
       fix: 'Mend the file, or name the application with --app',
     }),
   }),
+  SBY_CLI_FOREIGN_APPLICATION: entry(ImproperlyConfigured, {
+    about: 'The command reads the configuration that createApp() keeps; a bare ASGI application has none.',
+    example: { command: 'routes', module: '/srv/soba/asgi.ts', name: 'application' },
+    parts: ({ command, module, name }: { command: string; module: string; name: string }) => ({
+      what: `sobaya ${command} needs an application made by createApp()`,
+      where: `${module}:${name}`,
+      fix: 'Name the export that createApp() gave, with --app MODULE:EXPORT',
+    }),
+  }),
+  SBY_CLI_BAD_ADDRESS: entry(UsageError, {
+    about: 'An address to listen on is a port, or a host and a port.',
+    example: { got: 'localhost' },
+    parts: ({ got }: { got: string }) => ({
+      what: `${describe(got)} is no address to listen on`,
+      fix: 'Write PORT, HOST:PORT or [IPV6]:PORT, as in 8000 or 0.0.0.0:8000',
+    }),
+  }),
 };
