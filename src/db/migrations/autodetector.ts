@@ -25,7 +25,7 @@ import {
   type ModelState,
   modelKey,
   type PartState,
-  ProjectState,
+  type ProjectState,
   partsOf,
   retargetField,
   samePlain,
@@ -154,7 +154,10 @@ export class Autodetector {
     for (const [then, now] of [...this.#kept()]) {
       const { app, name } = now;
       if (then.options['table'] !== now.options['table'])
-        this.#apply(app, new AlterModelTable({ name, table: (now.options['table'] as string | undefined) ?? null }));
+        this.#apply(
+          app,
+          new AlterModelTable({ name, table: (now.options['table'] as string | undefined) ?? null }),
+        );
       if (then.options['comment'] !== now.options['comment'])
         this.#apply(
           app,
@@ -230,14 +233,23 @@ export class Autodetector {
     for (const [, now] of [...this.#kept()]) {
       const then = this.#from.model(now.app, now.name);
       const fresh = this.#steps.some(
-        (step) => step.app === now.app && step.operation instanceof CreateModel && step.operation.model === now.name,
+        (step) =>
+          step.app === now.app && step.operation instanceof CreateModel && step.operation.model === now.name,
       );
       for (const [name, field] of now.fields) {
         if (fieldOf(then, name) !== undefined) continue;
-        const answer = fresh && !again.has(`${modelKey(now.app, now.name)}.${name}`) ? undefined : await this.#fill(now, name, field, 'added');
+        const answer =
+          fresh && !again.has(`${modelKey(now.app, now.name)}.${name}`)
+            ? undefined
+            : await this.#fill(now, name, field, 'added');
         this.#apply(
           now.app,
-          new AddField({ model: now.name, name, field, ...(answer === undefined ? {} : { fill: answer.value as string }) }),
+          new AddField({
+            model: now.name,
+            name,
+            field,
+            ...(answer === undefined ? {} : { fill: answer.value as string }),
+          }),
         );
       }
     }
@@ -253,14 +265,24 @@ export class Autodetector {
         const answer = tightened ? await this.#fill(now, name, field, 'not null') : undefined;
         this.#apply(
           now.app,
-          new AlterField({ model: now.name, name, field, ...(answer === undefined ? {} : { fill: answer.value as string }) }),
+          new AlterField({
+            model: now.name,
+            name,
+            field,
+            ...(answer === undefined ? {} : { fill: answer.value as string }),
+          }),
           ...targetsOf(before),
         );
       }
     }
   }
 
-  async #fill(model: ModelState, name: string, field: FieldState, why: 'added' | 'not null'): Promise<FillAnswer> {
+  async #fill(
+    model: ModelState,
+    name: string,
+    field: FieldState,
+    why: 'added' | 'not null',
+  ): Promise<FillAnswer> {
     const { options, kind } = field;
     const needs =
       options['null'] !== true &&
@@ -275,7 +297,11 @@ export class Autodetector {
       if (called !== undefined) return { value: encodeValue(called.value) };
     }
     if (options['autoNow'] === true || options['autoNowAdd'] === true)
-      return { value: { sql: kind === 'date' ? 'CURRENT_DATE' : kind === 'time' ? 'CURRENT_TIME' : 'CURRENT_TIMESTAMP' } };
+      return {
+        value: {
+          sql: kind === 'date' ? 'CURRENT_DATE' : kind === 'time' ? 'CURRENT_TIME' : 'CURRENT_TIMESTAMP',
+        },
+      };
     return this.#options.questioner.fill(model, name, field, why);
   }
 
@@ -287,7 +313,8 @@ export class Autodetector {
       for (const index of partsOf(now, 'indexes'))
         if (!has('indexes', index)) this.#apply(now.app, new AddIndex({ model: now.name, index }));
       for (const constraint of partsOf(now, 'constraints'))
-        if (!has('constraints', constraint)) this.#apply(now.app, new AddConstraint({ model: now.name, constraint }));
+        if (!has('constraints', constraint))
+          this.#apply(now.app, new AddConstraint({ model: now.name, constraint }));
       if (!samePlain(groups(then), groups(now)))
         this.#apply(now.app, new AlterUniqueTogether({ name: now.name, uniqueTogether: groups(now) }));
     }
@@ -334,7 +361,11 @@ function sameFields(then: ModelState, oldKey: string, now: ModelState, key: stri
 function canAlter(before: FieldState, now: FieldState): boolean {
   const many = before.kind === 'manyToMany';
   if (many !== (now.kind === 'manyToMany')) return false;
-  if (many) return samePlain(before.options['to'], now.options['to']) && before.options['through'] === now.options['through'];
+  if (many)
+    return (
+      samePlain(before.options['to'], now.options['to']) &&
+      before.options['through'] === now.options['through']
+    );
   const wasGenerated = before.options['generated'] !== undefined;
   if (wasGenerated !== (now.options['generated'] !== undefined)) return false;
   if (wasGenerated) return samePlain(before.options['generated'], now.options['generated']);
@@ -400,7 +431,10 @@ function arrange(
     // It follows every earlier step of another app that touches one of its models.
     const needs = new Set(
       placed
-        .filter((other) => other.step.app !== step.app && [...step.touches].some((key) => other.step.touches.has(key)))
+        .filter(
+          (other) =>
+            other.step.app !== step.app && [...step.touches].some((key) => other.step.touches.has(key)),
+        )
         .map((other) => other.draft),
     );
     let draft = drafts.get(step.app)?.at(-1) ?? begin(step.app);
@@ -414,7 +448,9 @@ function arrange(
     placed.push({ step, draft });
   }
   for (const { app, to, key } of gave) {
-    const mover = placed.find(({ step }) => step.app === to && step.operation instanceof MoveModel && step.touches.has(key));
+    const mover = placed.find(
+      ({ step }) => step.app === to && step.operation instanceof MoveModel && step.touches.has(key),
+    );
     const marker = begin(app);
     if (mover !== undefined) marker.after.add(mover.draft);
   }
@@ -428,7 +464,11 @@ function arrange(
         draft.steps.map((step) => step.operation),
         app,
       );
-      draft.steps.splice(0, draft.steps.length, ...operations.map((operation) => ({ app, operation, touches: new Set<string>() })));
+      draft.steps.splice(
+        0,
+        draft.steps.length,
+        ...operations.map((operation) => ({ app, operation, touches: new Set<string>() })),
+      );
       const isFirst = leaf === undefined && position === 0;
       const suffix = name ?? (isFirst ? 'initial' : suggestName(operations));
       names.set(draft, `${String(number).padStart(4, '0')}_${suffix}`);

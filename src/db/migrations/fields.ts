@@ -82,7 +82,8 @@ export function decodeValue(value: unknown): unknown {
 
 function state(kind: string, options: object = {}): FieldState {
   const plain: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(options)) if (value !== undefined) plain[key] = encodeValue(value);
+  for (const [key, value] of Object.entries(options))
+    if (value !== undefined) plain[key] = encodeValue(value);
   return Object.freeze({ kind, options: Object.freeze(plain) });
 }
 

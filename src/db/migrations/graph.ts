@@ -79,7 +79,9 @@ export class MigrationGraph {
     const node = this.#node(replacement);
     this.#nodes.delete(replacement);
     const present = replaced.filter((key) => this.#nodes.has(key));
-    const last = present.filter((key) => ![...this.#node(key).children].some((child) => present.includes(child)));
+    const last = present.filter(
+      (key) => ![...this.#node(key).children].some((child) => present.includes(child)),
+    );
     for (const parent of node.parents) this.#nodes.get(parent)?.children.delete(replacement);
     for (const child of node.children) {
       this.#nodes.get(child)?.parents.delete(replacement);
@@ -90,7 +92,9 @@ export class MigrationGraph {
 
   /** Refuses missing parents and cycles, by name. */
   validate(): void {
-    const [missing] = this.#missing.filter((entry) => this.#nodes.has(entry.child) && !this.#nodes.has(entry.parent));
+    const [missing] = this.#missing.filter(
+      (entry) => this.#nodes.has(entry.child) && !this.#nodes.has(entry.parent),
+    );
     if (missing !== undefined) {
       const app = missing.parent.slice(0, missing.parent.indexOf('.'));
       throw fault('SBY_MIGRATIONS_MISSING_PARENT', {
@@ -173,7 +177,8 @@ export class MigrationGraph {
     const ends: string[] = [];
     for (const [key, node] of this.#nodes) {
       if (app !== undefined && node.migration.app !== app) continue;
-      if (![...next(node)].some((other) => this.#node(other).migration.app === node.migration.app)) ends.push(key);
+      if (![...next(node)].some((other) => this.#node(other).migration.app === node.migration.app))
+        ends.push(key);
     }
     return ends.sort();
   }
@@ -197,7 +202,8 @@ export class MigrationGraph {
 
   #node(key: string): Node {
     const node = this.#nodes.get(key);
-    if (node === undefined) throw fault('SBY_MIGRATIONS_UNKNOWN', { migration: key, known: [...this.#nodes.keys()] });
+    if (node === undefined)
+      throw fault('SBY_MIGRATIONS_UNKNOWN', { migration: key, known: [...this.#nodes.keys()] });
     return node;
   }
 }

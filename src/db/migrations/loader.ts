@@ -33,10 +33,9 @@ async function importFresh(file: string): Promise<Record<string, unknown>> {
   const { mtimeMs } = await stat(file);
   const known = imported.get(url);
   if (known === undefined) imported.set(url, mtimeMs);
-  return (await import(known === undefined || known === mtimeMs ? url : `${url}?edited=${mtimeMs}`)) as Record<
-    string,
-    unknown
-  >;
+  return (await import(
+    known === undefined || known === mtimeMs ? url : `${url}?edited=${mtimeMs}`
+  )) as Record<string, unknown>;
 }
 
 export class MigrationLoader {
@@ -77,7 +76,8 @@ export class MigrationLoader {
       if (one.replaces.length === 0) continue;
       const done = one.replaces.filter((key) => applied.get(key)?.step === null);
       const all = done.length === one.replaces.length;
-      if (done.length === 0 || all || applied.get(one.key)?.step === null) graph.replaceBy(one.key, one.replaces);
+      if (done.length === 0 || all || applied.get(one.key)?.step === null)
+        graph.replaceBy(one.key, one.replaces);
       else {
         const missing = one.replaces.filter((key) => !this.disk.has(key) && !applied.has(key));
         if (missing.length > 0)
@@ -103,7 +103,8 @@ export class MigrationLoader {
     const at = dependency.indexOf('.');
     const app = dependency.slice(0, at);
     const name = dependency.slice(at + 1);
-    if (name !== 'first' && name !== 'latest' && name !== '__first__' && name !== '__latest__') return dependency;
+    if (name !== 'first' && name !== 'latest' && name !== '__first__' && name !== '__latest__')
+      return dependency;
     if (app === of.app) return null;
     const ofApp = [...this.disk.values()].filter((one) => one.app === app);
     if (ofApp.length === 0) {
@@ -155,7 +156,10 @@ async function loadApp(app: MigrationApp): Promise<Migration[]> {
     if (match === null || file.endsWith('.d.ts')) continue;
     const [, name, extension] = match as unknown as [string, string, string];
     const other = files.get(name);
-    if (other === undefined || PREFERENCE.indexOf(extension) < PREFERENCE.indexOf(other.split('.').pop() as string))
+    if (
+      other === undefined ||
+      PREFERENCE.indexOf(extension) < PREFERENCE.indexOf(other.split('.').pop() as string)
+    )
       files.set(name, file);
   }
   const loaded: Migration[] = [];

@@ -66,7 +66,12 @@ export class FlagQuestioner implements Questioner {
     return said ?? this.#otherwise.renamedField(model, from, to, field);
   }
 
-  async fill(model: ModelState, name: string, field: FieldState, why: 'added' | 'not null'): Promise<FillAnswer> {
+  async fill(
+    model: ModelState,
+    name: string,
+    field: FieldState,
+    why: 'added' | 'not null',
+  ): Promise<FillAnswer> {
     const path = `${key(model)}.${name}`;
     if (this.#fills.has(path)) return { value: this.#fills.get(path) };
     return this.#otherwise.fill(model, name, field, why);
@@ -114,7 +119,12 @@ export class SilentQuestioner implements Questioner {
     });
   }
 
-  async fill(model: ModelState, name: string, _field: FieldState, why: 'added' | 'not null'): Promise<FillAnswer> {
+  async fill(
+    model: ModelState,
+    name: string,
+    _field: FieldState,
+    why: 'added' | 'not null',
+  ): Promise<FillAnswer> {
     throw fault('SBY_MIGRATIONS_ASK_FILL', { model: key(model), field: name, why });
   }
 }
@@ -165,14 +175,21 @@ export class TerminalQuestioner implements Questioner {
     return this.#yes(`Was ${key(model)}.${from} renamed to ${to} (${field.kind})?`);
   }
 
-  async fill(model: ModelState, name: string, field: FieldState, why: 'added' | 'not null'): Promise<FillAnswer> {
+  async fill(
+    model: ModelState,
+    name: string,
+    field: FieldState,
+    why: 'added' | 'not null',
+  ): Promise<FillAnswer> {
     const path = `${key(model)}.${name}`;
     this.#terminal.output.write(
       why === 'added'
         ? `\n${path} (${field.kind}) may not be null and has no default. What do existing rows get?\n`
         : `\n${path} (${field.kind}) may not be null any more. What do rows get that have NULL?\n`,
     );
-    this.#terminal.output.write('  A value as JSON ("", 0, true, "2026-01-31"), or sql:EXPRESSION, such as sql:CURRENT_TIMESTAMP\n');
+    this.#terminal.output.write(
+      '  A value as JSON ("", 0, true, "2026-01-31"), or sql:EXPRESSION, such as sql:CURRENT_TIMESTAMP\n',
+    );
     if (why === 'not null') this.#terminal.output.write('  - : no row has NULL; fail if one does\n');
     this.#terminal.output.write('  q : stop; I shall give the field a default\n');
     for (;;) {

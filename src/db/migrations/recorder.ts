@@ -79,6 +79,9 @@ export class MigrationRecorder {
 
   async forget(executor: Executor, app: string, name: string): Promise<void> {
     const [first, second] = this.#placeholders(2);
-    await executor.execute(`DELETE FROM ${this.#table} WHERE app = ${first} AND name = ${second}`, [app, name]);
+    await executor.execute(`DELETE FROM ${this.#table} WHERE app = ${first} AND name = ${second}`, [
+      app,
+      name,
+    ]);
   }
 }

@@ -35,7 +35,8 @@ export interface Reference {
 export const modelKey = (app: string, name: string): string => `${app}.${name}`;
 
 /** `shop.Author`, or `Author` of the app at hand. */
-export const resolveKey = (app: string, name: string): string => (name.includes('.') ? name : `${app}.${name}`);
+export const resolveKey = (app: string, name: string): string =>
+  name.includes('.') ? name : `${app}.${name}`;
 
 export function appOf(key: string): string {
   return key.slice(0, key.indexOf('.'));
@@ -257,7 +258,8 @@ function renameInCondition(value: unknown, from: string, to: string): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const changed: Record<string, unknown> = {};
   for (const [key, item] of Object.entries(value)) {
-    const isName = (key === 'field' || key === 'f' || key === 'name' || key === 'path') && typeof item === 'string';
+    const isName =
+      (key === 'field' || key === 'f' || key === 'name' || key === 'path') && typeof item === 'string';
     changed[renamePath(key, from, to)] = isName
       ? renamePath(item as string, from, to)
       : renameInCondition(item, from, to);
@@ -271,7 +273,10 @@ export function samePlain(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a) || Array.isArray(b))
     return (
-      Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => samePlain(item, b[i]))
+      Array.isArray(a) &&
+      Array.isArray(b) &&
+      a.length === b.length &&
+      a.every((item, i) => samePlain(item, b[i]))
     );
   const left = a as Record<string, unknown>;
   const right = b as Record<string, unknown>;

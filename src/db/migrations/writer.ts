@@ -28,7 +28,8 @@ export class MigrationWriter {
     if (initial) entries.push(['initial', 'true']);
     if (replaces !== undefined && replaces.length > 0) entries.push(['replaces', this.#value(replaces, 2)]);
     entries.push(['dependencies', this.#value(dependencies ?? [], 2)]);
-    if (runBefore !== undefined && runBefore.length > 0) entries.push(['runBefore', this.#value(runBefore, 2)]);
+    if (runBefore !== undefined && runBefore.length > 0)
+      entries.push(['runBefore', this.#value(runBefore, 2)]);
     if (databases !== undefined) entries.push(['databases', this.#value(databases, 2)]);
     if (atomic === false) entries.push(['atomic', 'false']);
     const list = operations.map((operation) => `    ${this.#operation(operation, 4)},\n`).join('');
@@ -71,7 +72,13 @@ export class MigrationWriter {
     if (value instanceof Date) return `new Date(${quote(value.toISOString())})`;
     if (value instanceof Uint8Array) return `Uint8Array.from([${[...value].join(', ')}])`;
     if (value instanceof Operation) return this.#operation(value, indent);
-    if (Array.isArray(value)) return this.#list('[', ']', value.map((item) => this.#value(item, indent + 2)), indent);
+    if (Array.isArray(value))
+      return this.#list(
+        '[',
+        ']',
+        value.map((item) => this.#value(item, indent + 2)),
+        indent,
+      );
     if (typeof value !== 'object') throw fault('SBY_MIGRATIONS_CANNOT_WRITE', { got: value });
     const plain = value as Record<string, unknown>;
     if (typeof plain['$date'] === 'string') return `new Date(${quote(plain['$date'])})`;

@@ -68,7 +68,10 @@ function changedModels(state: ProjectState, other: ProjectState): ModelState[] {
   for (let size = -1; size !== changed.size; ) {
     size = changed.size;
     for (const [key, model] of state.models)
-      if (!changed.has(key) && model.fields.some(([, field]) => targetsOf(field).some((target) => changed.has(target))))
+      if (
+        !changed.has(key) &&
+        model.fields.some(([, field]) => targetsOf(field).some((target) => changed.has(target)))
+      )
         changed.add(key);
   }
   return [...state.models.values()].filter((model) => changed.has(modelKey(model.app, model.name)));
@@ -80,7 +83,8 @@ function tablesById(
   backend: SchemaBackend,
 ): Map<string, TableSpec> {
   const tables = new Map<string, TableSpec>();
-  for (const model of models) for (const table of tablesOf(state, model, backend)) tables.set(table.id, table);
+  for (const model of models)
+    for (const table of tablesOf(state, model, backend)) tables.set(table.id, table);
   return tables;
 }
 
@@ -134,7 +138,9 @@ function diffTables(
     created: inReferenceOrder(created),
     changed: changed
       .map((change) => ({ ...change, from: renamed(change.from, change.to.name, newName, columnRenames) }))
-      .filter((change) => !samePlain(comparable(change.from), comparable(change.to)) || hasColumnRename(change)),
+      .filter(
+        (change) => !samePlain(comparable(change.from), comparable(change.to)) || hasColumnRename(change),
+      ),
     dropped: inReferenceOrder(dropped).reverse(),
   };
 }
@@ -153,7 +159,8 @@ function fillsFor(
     const field = model.fields.find(([name]) => name === column.key)?.[1];
     if (field === undefined) continue;
     const given = hints.fills?.find((fill) => fill.model === table.id && fill.field === column.key);
-    const value = given !== undefined ? given.value : kept.has(column.name) && column.null ? undefined : implicit(field);
+    const value =
+      given !== undefined ? given.value : kept.has(column.name) && column.null ? undefined : implicit(field);
     if (value !== undefined && value !== null)
       fills.set(column.name, backend.literal(value, { kind: column.holds, options: {} }));
   }
@@ -173,7 +180,8 @@ const comparable = (table: TableSpec): unknown => ({
   id: '',
   columns: table.columns.map((column) => ({ ...column, key: '', holds: '' })),
 });
-const hasColumnRename = (change: TableChange): boolean => [...change.kept].some(([now, then]) => now !== then);
+const hasColumnRename = (change: TableChange): boolean =>
+  [...change.kept].some(([now, then]) => now !== then);
 
 /** The old table as it stands after tables were renamed: references follow by themselves in every database of ours. */
 function renamed(

@@ -1,6 +1,7 @@
 import { fault } from '../../errors/index.ts';
 import type { Answer, Backend, Executor } from '../backends/base.ts';
-import type { ProjectState } from '../migrations/state.ts';
+import type { HistoricalApps } from '../migrations/history.ts';
+import type { ModelState, ProjectState } from '../migrations/state.ts';
 import type { SchemaBackend } from './backend.ts';
 import { diffStates, type Hints, type TableChange } from './diff.ts';
 import type { TableSpec } from './spec.ts';
@@ -10,6 +11,10 @@ export interface EditorOptions {
   readonly collect?: boolean;
   /** Told of each statement before it runs. */
   readonly onStatement?: (sql: string) => void;
+  /** Makes the models of a state, for data steps. */
+  readonly historicalApps?: (state: ProjectState) => HistoricalApps;
+  /** The migration runs SQL or code of the user: at its end all foreign keys are checked, where they were off. */
+  readonly checkAll?: boolean;
 }
 
 /** Changes the tables of one database. One per backend; made for one migration. */
@@ -21,14 +26,16 @@ export abstract class SchemaEditor {
   readonly statements: string[] = [];
   /** The statement that runs, for messages when it fails. */
   current: string | null = null;
-  readonly #onStatement: ((sql: string) => void) | undefined;
+  readonly checkAll: boolean;
+  readonly #options: EditorOptions;
   #deferred: string[] = [];
 
   constructor(backend: Backend, executor: Executor, options: EditorOptions = {}) {
     this.backend = backend;
     this.executor = executor;
     this.collecting = options.collect === true;
-    this.#onStatement = options.onStatement;
+    this.checkAll = options.checkAll === true;
+    this.#options = options;
   }
 
   abstract readonly spec: SchemaBackend;
@@ -42,10 +49,17 @@ export abstract class SchemaEditor {
     const difference = diffStates(from, to, hints, this.spec);
     for (const { from: old, to: name } of difference.renamedTables) await this.renameTable(old, name);
     await this.createTables(difference.created);
+    await this.beforeChanges(difference.changed, difference.dropped);
     for (const change of difference.changed) await this.changeTable(change);
+    await this.afterChanges(difference.changed);
     await this.dropTables(difference.dropped);
   }
 
+  protected async beforeChanges(
+    _changes: readonly TableChange[],
+    _dropped: readonly TableSpec[],
+  ): Promise<void> {}
+  protected async afterChanges(_changes: readonly TableChange[]): Promise<void> {}
   protected abstract createTables(tables: readonly TableSpec[]): Promise<void>;
   protected abstract dropTables(tables: readonly TableSpec[]): Promise<void>;
   protected abstract renameTable(from: string, to: string): Promise<void>;
@@ -60,7 +74,7 @@ export abstract class SchemaEditor {
     this.statements.push(`${sql};`);
     if (this.collecting) return;
     this.current = sql;
-    this.#onStatement?.(sql);
+    this.#options.onStatement?.(sql);
     await this.executor.script(sql);
     this.current = null;
   }
@@ -71,7 +85,7 @@ export abstract class SchemaEditor {
     this.statements.push(`${sql}; -- ${JSON.stringify(params)}`);
     if (this.collecting) return;
     this.current = sql;
-    this.#onStatement?.(sql);
+    this.#options.onStatement?.(sql);
     await this.executor.execute(sql, params);
     this.current = null;
   }
@@ -90,13 +104,32 @@ export abstract class SchemaEditor {
     if (this.collecting) this.statements.push(`-- ${text}`);
   }
 
+  /** The models of a state, for data steps. */
+  historicalApps(state: ProjectState): HistoricalApps {
+    if (this.#options.historicalApps === undefined) this.unsupported('A data step without an application');
+    return this.#options.historicalApps(state);
+  }
+
+  /** After a step that changed rows. */
+  async dataChanged(): Promise<void> {}
+
+  /** Indexes made and dropped inside do not stop writes, where the database can. */
+  async concurrently(work: () => Promise<void>): Promise<void> {
+    await work();
+  }
+
+  /** Constraints made inside are not checked against rows that are there, where the database can. */
+  async notValid(work: () => Promise<void>): Promise<void> {
+    await work();
+  }
+
+  /** Checks the rows that notValid() left out. */
+  async validateConstraint(_model: ModelState, _name: string): Promise<void> {}
+
   /** Runs after the migration's operations: constraints that need tables made later. */
   protected defer(sql: string): void {
     this.#deferred.push(sql);
   }
-
-  /** Before the first operation. */
-  async begin(): Promise<void> {}
 
   /** After the last operation, inside the transaction. */
   async finish(): Promise<void> {

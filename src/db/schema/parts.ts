@@ -20,7 +20,8 @@ export interface CompiledParts {
   readonly indexes: IndexSpec[];
 }
 
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]);
+const list = (value: unknown): readonly unknown[] =>
+  Array.isArray(value) ? value : value === undefined ? [] : [value];
 
 /** A condition as SQL without parameters: `{ sql }`, or lookups as plain data. */
 export function compileCondition(condition: unknown, context: PartContext): string {
@@ -30,7 +31,14 @@ export function compileCondition(condition: unknown, context: PartContext): stri
   return lookups(condition as Readonly<Record<string, unknown>>, context);
 }
 
-const OPERATORS: Readonly<Record<string, string>> = { exact: '=', gt: '>', gte: '>=', lt: '<', lte: '<=', ne: '<>' };
+const OPERATORS: Readonly<Record<string, string>> = {
+  exact: '=',
+  gt: '>',
+  gte: '>=',
+  lt: '<',
+  lte: '<=',
+  ne: '<>',
+};
 
 function lookups(condition: Readonly<Record<string, unknown>>, context: PartContext): string {
   const { backend } = context;
@@ -39,7 +47,10 @@ function lookups(condition: Readonly<Record<string, unknown>>, context: PartCont
     const name = at < 0 ? key : key.slice(0, at);
     const lookup = at < 0 ? 'exact' : key.slice(at + 2);
     const column = backend.quote(context.column(name));
-    const field = context.model.fields.find(([other]) => other === name)?.[1] ?? { kind: 'text', options: {} };
+    const field = context.model.fields.find(([other]) => other === name)?.[1] ?? {
+      kind: 'text',
+      options: {},
+    };
     if (lookup === 'isnull') return `${column} IS ${value === true ? '' : 'NOT '}NULL`;
     if (value === null) return `${column} IS NULL`;
     if (lookup === 'in')
@@ -70,7 +81,12 @@ function indexColumns(part: PartState, context: PartContext): IndexColumn[] {
     const descending = text.startsWith('-');
     const column = context.column(descending ? text.slice(1) : text);
     const opclass = opclasses[position];
-    return { column, sql: backend.quote(column), descending, opclass: typeof opclass === 'string' ? opclass : null };
+    return {
+      column,
+      sql: backend.quote(column),
+      descending,
+      opclass: typeof opclass === 'string' ? opclass : null,
+    };
   });
   for (const expression of list(part.options['expressions']))
     columns.push({
@@ -82,11 +98,18 @@ function indexColumns(part: PartState, context: PartContext): IndexColumn[] {
   return columns;
 }
 
-function nameOf(part: PartState, columns: readonly IndexColumn[], context: PartContext, suffix: string): string {
+function nameOf(
+  part: PartState,
+  columns: readonly IndexColumn[],
+  context: PartContext,
+  suffix: string,
+): string {
   const { name } = part.options;
   if (typeof name === 'string') return name;
   return context.name(
-    columns.map((column) => (column.column ?? column.sql.replace(/\W+/g, '_')) + (column.descending ? '_desc' : '')),
+    columns.map(
+      (column) => (column.column ?? column.sql.replace(/\W+/g, '_')) + (column.descending ? '_desc' : ''),
+    ),
     suffix,
   );
 }
@@ -109,14 +132,17 @@ function index(part: PartState, context: PartContext, isUnique: boolean, suffix:
     unique: isUnique || part.options['unique'] === true,
     where: where(part, context),
     include: include(part, context),
-    using: typeof using === 'string' && context.backend.vendor !== 'sqlite' && using !== 'btree' ? using : null,
+    using:
+      typeof using === 'string' && context.backend.vendor !== 'sqlite' && using !== 'btree' ? using : null,
     nullsDistinct: nullsDistinct !== false,
   };
 }
 
 function unique(part: PartState, context: PartContext, compiled: CompiledParts): void {
   const columns = indexColumns(part, context);
-  const plain = where(part, context) === null && columns.every((column) => column.column !== null && column.opclass === null);
+  const plain =
+    where(part, context) === null &&
+    columns.every((column) => column.column !== null && column.opclass === null);
   if (!plain) {
     compiled.indexes.push(index(part, context, true, 'uniq'));
     return;
@@ -156,5 +182,8 @@ function exclusion(part: PartState, context: PartContext): OtherConstraintSpec {
   });
   const condition = where(part, context);
   const text = `EXCLUDE USING ${typeof using === 'string' ? using : 'gist'} (${items.join(', ')})${condition === null ? '' : ` WHERE (${condition})`}`;
-  return { name: typeof name === 'string' ? name : context.name([text.replace(/\W+/g, '_').slice(0, 20)], 'excl'), sql: text };
+  return {
+    name: typeof name === 'string' ? name : context.name([text.replace(/\W+/g, '_').slice(0, 20)], 'excl'),
+    sql: text,
+  };
 }

@@ -92,7 +92,10 @@ const LONGEST = 63;
 
 /** `shop_article_author_id_1a2b3c4d_fk`: readable, unique, and the same wherever it is computed. */
 export function objectName(table: string, columns: readonly string[], suffix: string): string {
-  const hash = createHash('sha256').update([table, ...columns, suffix].join('\0')).digest('hex').slice(0, 8);
+  const hash = createHash('sha256')
+    .update([table, ...columns, suffix].join('\0'))
+    .digest('hex')
+    .slice(0, 8);
   const ending = `_${hash}_${suffix}`;
   const bare = table.replace(/^.*[.]/, '').replaceAll('"', '');
   let stem = `${bare}_${columns.join('_')}`;
@@ -219,12 +222,12 @@ function tableSpec(state: ProjectState, model: ModelState, id: string, backend: 
       default: options['dbDefault'] === undefined ? null : backend.literal(options['dbDefault'], stored),
       generated: (options['generated'] as ColumnSpec['generated'] | undefined) ?? null,
       collation: typeof stored.options['collation'] === 'string' ? stored.options['collation'] : null,
-      comment: backend.features.comments && typeof options['comment'] === 'string' ? options['comment'] : null,
+      comment:
+        backend.features.comments && typeof options['comment'] === 'string' ? options['comment'] : null,
       holds: stored.kind,
     });
     const check = backend.columnCheck(stored, column);
-    if (check !== null)
-      checks.push({ name: objectName(table, [column], 'check'), sql: check, column });
+    if (check !== null) checks.push({ name: objectName(table, [column], 'check'), sql: check, column });
     if (unique)
       uniques.push({
         name: objectName(table, [column], 'uniq'),
@@ -279,7 +282,9 @@ function tableSpec(state: ProjectState, model: ModelState, id: string, backend: 
     others: parts.others,
     indexes: [...indexes, ...parts.indexes],
     comment:
-      backend.features.comments && typeof model.options['comment'] === 'string' ? model.options['comment'] : null,
+      backend.features.comments && typeof model.options['comment'] === 'string'
+        ? model.options['comment']
+        : null,
   };
 }
 

@@ -40,9 +40,19 @@ export abstract class Operation {
   /** The argument of `callee`. */
   abstract deconstruct(): Readonly<Record<string, unknown>>;
   abstract stateForwards(app: string, state: ProjectState): void;
-  abstract databaseForwards(app: string, editor: SchemaEditor, from: ProjectState, to: ProjectState): Promise<void>;
+  abstract databaseForwards(
+    app: string,
+    editor: SchemaEditor,
+    from: ProjectState,
+    to: ProjectState,
+  ): Promise<void>;
   /** `from` is the state with the operation applied, `to` the one without it. */
-  abstract databaseBackwards(app: string, editor: SchemaEditor, from: ProjectState, to: ProjectState): Promise<void>;
+  abstract databaseBackwards(
+    app: string,
+    editor: SchemaEditor,
+    from: ProjectState,
+    to: ProjectState,
+  ): Promise<void>;
   /** "Create model Author". */
   abstract describe(): string;
   /** For the file's name: `author_name`. Empty when there is nothing worth naming. */
@@ -72,11 +82,21 @@ export abstract class SchemaOperation extends Operation {
     return {};
   }
 
-  async databaseForwards(app: string, editor: SchemaEditor, from: ProjectState, to: ProjectState): Promise<void> {
+  async databaseForwards(
+    app: string,
+    editor: SchemaEditor,
+    from: ProjectState,
+    to: ProjectState,
+  ): Promise<void> {
     await editor.migrate(from, to, this.hints(app));
   }
 
-  async databaseBackwards(app: string, editor: SchemaEditor, from: ProjectState, to: ProjectState): Promise<void> {
+  async databaseBackwards(
+    app: string,
+    editor: SchemaEditor,
+    from: ProjectState,
+    to: ProjectState,
+  ): Promise<void> {
     await editor.migrate(from, to, turnAround(this.hints(app)));
   }
 }

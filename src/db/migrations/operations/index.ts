@@ -25,8 +25,8 @@ import {
   type RunCodeArgs,
   RunSql,
   type RunSqlArgs,
-  SeparateDatabaseAndState,
   type SeparateArgs,
+  SeparateDatabaseAndState,
 } from './special.ts';
 
 type Args<C extends new (args: never) => Operation> = ConstructorParameters<C>[0];
@@ -73,15 +73,21 @@ export const createExtension = (args: Args<typeof CreateExtension>): CreateExten
   new CreateExtension(args);
 
 /** An index, a unique constraint, a check, as migration files write them. */
-export const index = (options: Readonly<Record<string, unknown>>): { kind: 'index'; options: typeof options } => ({
+export const index = (
+  options: Readonly<Record<string, unknown>>,
+): { kind: 'index'; options: typeof options } => ({
   kind: 'index',
   options,
 });
-export const unique = (options: Readonly<Record<string, unknown>>): { kind: 'unique'; options: typeof options } => ({
+export const unique = (
+  options: Readonly<Record<string, unknown>>,
+): { kind: 'unique'; options: typeof options } => ({
   kind: 'unique',
   options,
 });
-export const check = (options: Readonly<Record<string, unknown>>): { kind: 'check'; options: typeof options } => ({
+export const check = (
+  options: Readonly<Record<string, unknown>>,
+): { kind: 'check'; options: typeof options } => ({
   kind: 'check',
   options,
 });

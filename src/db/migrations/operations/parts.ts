@@ -15,7 +15,11 @@ abstract class PartChange extends ModelChange {
     this.model = model;
   }
 
-  protected update(app: string, state: ProjectState, change: (parts: readonly PartState[]) => readonly PartState[]): void {
+  protected update(
+    app: string,
+    state: ProjectState,
+    change: (parts: readonly PartState[]) => readonly PartState[],
+  ): void {
     const parts = change(partsOf(state.model(app, this.model), this.place));
     state.setOptions(app, this.model, { [this.place]: parts.length === 0 ? undefined : parts });
   }

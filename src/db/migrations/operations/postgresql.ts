@@ -1,6 +1,6 @@
 /** Operations that only PostgreSQL has: those that keep a busy table usable, and extensions. */
 import type { SchemaEditor } from '../../schema/index.ts';
-import type { PartState, ProjectState } from '../state.ts';
+import type { ProjectState } from '../state.ts';
 import { ModelChange, Operation } from './base.ts';
 import { AddConstraint, AddIndex, RemoveIndex } from './parts.ts';
 
@@ -12,11 +12,21 @@ export class AddIndexConcurrently extends AddIndex {
     return false;
   }
 
-  override async databaseForwards(app: string, editor: SchemaEditor, from: ProjectState, to: ProjectState): Promise<void> {
+  override async databaseForwards(
+    app: string,
+    editor: SchemaEditor,
+    from: ProjectState,
+    to: ProjectState,
+  ): Promise<void> {
     await editor.concurrently(() => super.databaseForwards(app, editor, from, to));
   }
 
-  override async databaseBackwards(app: string, editor: SchemaEditor, from: ProjectState, to: ProjectState): Promise<void> {
+  override async databaseBackwards(
+    app: string,
+    editor: SchemaEditor,
+    from: ProjectState,
+    to: ProjectState,
+  ): Promise<void> {
     await editor.concurrently(() => super.databaseBackwards(app, editor, from, to));
   }
 
@@ -33,11 +43,21 @@ export class RemoveIndexConcurrently extends RemoveIndex {
     return false;
   }
 
-  override async databaseForwards(app: string, editor: SchemaEditor, from: ProjectState, to: ProjectState): Promise<void> {
+  override async databaseForwards(
+    app: string,
+    editor: SchemaEditor,
+    from: ProjectState,
+    to: ProjectState,
+  ): Promise<void> {
     await editor.concurrently(() => super.databaseForwards(app, editor, from, to));
   }
 
-  override async databaseBackwards(app: string, editor: SchemaEditor, from: ProjectState, to: ProjectState): Promise<void> {
+  override async databaseBackwards(
+    app: string,
+    editor: SchemaEditor,
+    from: ProjectState,
+    to: ProjectState,
+  ): Promise<void> {
     await editor.concurrently(() => super.databaseBackwards(app, editor, from, to));
   }
 
@@ -50,7 +70,12 @@ export class RemoveIndexConcurrently extends RemoveIndex {
 export class AddConstraintNotValid extends AddConstraint {
   override readonly callee = 'addConstraintNotValid';
 
-  override async databaseForwards(app: string, editor: SchemaEditor, from: ProjectState, to: ProjectState): Promise<void> {
+  override async databaseForwards(
+    app: string,
+    editor: SchemaEditor,
+    from: ProjectState,
+    to: ProjectState,
+  ): Promise<void> {
     await editor.notValid(() => super.databaseForwards(app, editor, from, to));
   }
 

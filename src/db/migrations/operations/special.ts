@@ -96,7 +96,10 @@ export class RunCode extends Operation {
   constructor(args: RunCodeArgs) {
     super();
     if (typeof args?.forwards !== 'function')
-      throw fault('SBY_MIGRATIONS_BAD_OPERATION', { callee: 'runCode', problem: '`forwards` is not a function' });
+      throw fault('SBY_MIGRATIONS_BAD_OPERATION', {
+        callee: 'runCode',
+        problem: '`forwards` is not a function',
+      });
     this.args = args;
   }
 
@@ -124,7 +127,8 @@ export class RunCode extends Operation {
 
   async #run(editor: SchemaEditor, step: DataStep | undefined, state: ProjectState): Promise<void> {
     if (step === undefined) return;
-    if (editor.collecting) return editor.note(`code: ${step.name || 'a data step'}; it has no SQL of its own`);
+    if (editor.collecting)
+      return editor.note(`code: ${step.name || 'a data step'}; it has no SQL of its own`);
     await step(editor.historicalApps(state));
   }
 
@@ -187,7 +191,12 @@ export class SeparateDatabaseAndState extends Operation {
     }
   }
 
-  async databaseBackwards(app: string, editor: SchemaEditor, _from: ProjectState, to: ProjectState): Promise<void> {
+  async databaseBackwards(
+    app: string,
+    editor: SchemaEditor,
+    _from: ProjectState,
+    to: ProjectState,
+  ): Promise<void> {
     const states = [to];
     const operations = this.args.databaseOperations ?? [];
     for (const operation of operations) {

@@ -1,0 +1,35 @@
+/** Migrations: what files in `migrations/` folders import, and what commands and tools use. */
+export { Autodetector, suggestName } from './autodetector.ts';
+export {
+  type MigrateEvent,
+  type MigrateOptions,
+  MigrationExecutor,
+  type PlannedStep,
+  type Target,
+} from './executor.ts';
+export { decodeValue, encodeValue, type FieldBuilders, field, type SqlText } from './fields.ts';
+export { MigrationGraph } from './graph.ts';
+export { HistoricalApps, type HistoricalModel } from './history.ts';
+export { liveState, type ModelApp } from './live.ts';
+export { folderOf, type MigrationApp, MigrationLoader } from './loader.ts';
+export { Migration, type MigrationArgs, type MigrationDefinition, migration } from './migration.ts';
+export {
+  type Category,
+  categorySign,
+  Operation,
+  type Reduction,
+  SchemaOperation,
+} from './operations/base.ts';
+export * from './operations/index.ts';
+export { optimize } from './optimizer.ts';
+export {
+  FlagQuestioner,
+  parseValue,
+  type Questioner,
+  type QuestionerFlags,
+  SilentQuestioner,
+  TerminalQuestioner,
+} from './questioner.ts';
+export { type Applied, MigrationRecorder } from './recorder.ts';
+export { type FieldState, type ModelState, type PartState, ProjectState } from './state.ts';
+export { MigrationWriter } from './writer.ts';
