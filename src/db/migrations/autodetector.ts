@@ -1,4 +1,6 @@
 /** Compares two states and writes the operations that lead from one to the other. */
+import { fault } from '../../errors/index.ts';
+import { columnOf } from '../schema/index.ts';
 import { encodeValue } from './fields.ts';
 import type { MigrationGraph } from './graph.ts';
 import { Migration } from './migration.ts';
@@ -70,6 +72,8 @@ export class Autodetector {
   async operations(): Promise<readonly Step[]> {
     await this.#renameModels();
     await this.#renameFields();
+    const [unused] = this.#options.questioner.unused?.() ?? [];
+    if (unused !== undefined) throw fault('SBY_MIGRATIONS_UNUSED_RENAME', { rename: unused });
     this.#removeParts();
     this.#alterOptions();
     const deferred = this.#removeFields();
@@ -103,7 +107,9 @@ export class Autodetector {
     for (const [key, now] of this.#to.models) {
       if (this.#from.get(key) !== undefined) continue;
       for (const [oldKey, then] of [...this.#from.models]) {
-        if (this.#to.get(oldKey) !== undefined || !sameFields(then, oldKey, now, key)) continue;
+        if (this.#to.get(oldKey) !== undefined) continue;
+        if (this.#options.questioner.said?.(oldKey) === undefined && !similar(then, oldKey, now, key))
+          continue;
         const related = this.#from.references(oldKey).map(({ model }) => modelKey(model.app, model.name));
         if (then.app === now.app) {
           if (!(await this.#options.questioner.renamedModel(then, now))) continue;
@@ -119,13 +125,15 @@ export class Autodetector {
   }
 
   async #renameFields(): Promise<void> {
-    for (const [then, now] of [...this.#kept()])
+    for (const [, now] of [...this.#kept()])
       for (const [name, field] of now.fields) {
         const current = this.#from.model(now.app, now.name);
         if (fieldOf(current, name) !== undefined) continue;
         for (const [oldName, oldField] of current.fields) {
-          if (fieldOf(now, oldName) !== undefined || !samePlain(oldField, field)) continue;
-          if (!(await this.#options.questioner.renamedField(then, oldName, name, field))) continue;
+          if (fieldOf(now, oldName) !== undefined) continue;
+          const said = this.#options.questioner.said?.(`${modelKey(now.app, now.name)}.${oldName}`);
+          if (said === undefined && !sameField(oldName, oldField, name, field)) continue;
+          if (!(await this.#options.questioner.renamedField(now, oldName, name, field))) continue;
           this.#apply(now.app, new RenameField({ model: now.name, from: oldName, to: name }));
           break;
         }
@@ -349,11 +357,31 @@ export class Autodetector {
 const groups = (model: ModelState): readonly (readonly string[])[] =>
   (model.options['uniqueTogether'] as readonly (readonly string[])[] | undefined) ?? [];
 
-/** Same names and definitions, where references to itself count as the same. */
-function sameFields(then: ModelState, oldKey: string, now: ModelState, key: string): boolean {
-  return samePlain(
-    then.fields.map(([name, field]) => [name, retargetField(field, oldKey, key)]),
-    now.fields,
+/** Most of their fields are the same, by name and kind; references to itself count as the same. */
+function similar(then: ModelState, oldKey: string, now: ModelState, key: string): boolean {
+  const old = then.fields.filter(([, field]) => field.options['primaryKey'] !== true);
+  const fresh = now.fields.filter(([, field]) => field.options['primaryKey'] !== true);
+  const common = old.filter(([name, field]) => {
+    const other = fieldOf(now, name);
+    if (other === undefined || other.kind !== field.kind) return false;
+    return !isRelation(field) || retargetField(field, oldKey, key).options['to'] === other.options['to'];
+  }).length;
+  return (
+    common === Math.max(old.length, fresh.length) ||
+    (common >= 2 && common * 3 >= Math.max(old.length, fresh.length) * 2)
+  );
+}
+
+/** The same definition; the column's name may follow the field's. */
+function sameField(oldName: string, old: FieldState, name: string, field: FieldState): boolean {
+  if (samePlain(old, field)) return true;
+  // Renamed in the program, kept in the database: `title: text({ column: 'name' })`.
+  const { column, ...rest } = field.options;
+  return (
+    column === columnOf(oldName, old) &&
+    name !== oldName &&
+    samePlain({ ...old.options, column: undefined }, rest) &&
+    old.kind === field.kind
   );
 }
 

@@ -3,11 +3,12 @@ import { sleep } from '../../asyncio/index.ts';
 import { fault, isSobayaError } from '../../errors/index.ts';
 import type { Backend, Connection, Executor } from '../backends/base.ts';
 import { ambient, type Databases } from '../databases.ts';
-import { type SchemaEditor, schemaEditor, tableOf } from '../schema/index.ts';
+import { type SchemaEditor, schemaEditor, schemaSpec, tableOf } from '../schema/index.ts';
 import { enter, exclusively, leave, type SessionOptions } from '../schema/session.ts';
 import { Transaction } from '../transaction.ts';
 import type { MigrationGraph } from './graph.ts';
 import { HistoricalApps } from './history.ts';
+import { type Finding, lintMigration } from './linter.ts';
 import type { MigrationLoader } from './loader.ts';
 import type { Migration } from './migration.ts';
 import type { Operation } from './operations/base.ts';
@@ -534,6 +535,28 @@ export class MigrationExecutor {
     );
     const known = new Set(rows.map(([name]) => String(name)));
     return tables.every((table) => known.has(table));
+  }
+
+  /** What is dangerous about the steps of a plan: data that is lost, tables that are locked or written anew. */
+  async lint(plan: readonly PlannedStep[]): Promise<Finding[]> {
+    const applied = await this.recorder.applied();
+    const graph = this.loader.graph(applied);
+    const has = this.#has(graph, applied);
+    const state = graph.state(graph.inOrder().filter((key) => has(key)));
+    const findings: Finding[] = [];
+    for (const { migration, backwards } of plan) {
+      if (backwards) continue;
+      findings.push(
+        ...lintMigration({
+          vendor: this.backend.vendor,
+          spec: schemaSpec(this.backend),
+          migration,
+          before: state,
+        }),
+      );
+      migration.mutate(state);
+    }
+    return findings;
   }
 
   /** The statements of one migration, without running them. */

@@ -10,8 +10,10 @@ export {
 export { decodeValue, encodeValue, type FieldBuilders, field, type SqlText } from './fields.ts';
 export { MigrationGraph } from './graph.ts';
 export { HistoricalApps, type HistoricalModel } from './history.ts';
+export { type Finding, type Hazard, type LintInput, lintMigration } from './linter.ts';
 export { liveState, type ModelApp } from './live.ts';
 export { folderOf, type MigrationApp, MigrationLoader } from './loader.ts';
+export { type MergeOptions, mergeBranches } from './merge.ts';
 export { Migration, type MigrationArgs, type MigrationDefinition, migration } from './migration.ts';
 export {
   type Category,

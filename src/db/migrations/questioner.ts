@@ -7,6 +7,10 @@ import type { FieldState, ModelState } from './state.ts';
 export type FillAnswer = { readonly value: unknown } | undefined;
 
 export interface Questioner {
+  /** What a model (`shop.Author`) or field (`shop.Author.name`) was renamed to, where somebody said so unasked. */
+  said?(path: string): string | undefined;
+  /** Renames that were said, and that fit nothing: a misspelt name would silently do the wrong thing. */
+  unused?(): readonly string[];
   /** Was `from` renamed to `to`? Their fields are the same. */
   renamedModel(from: ModelState, to: ModelState): Promise<boolean>;
   movedModel(from: ModelState, to: ModelState): Promise<boolean>;
@@ -45,9 +49,23 @@ export class FlagQuestioner implements Questioner {
     );
   }
 
+  readonly #used = new Set<string>();
+
+  said(path: string): string | undefined {
+    return this.#renames.get(path);
+  }
+
+  unused(): readonly string[] {
+    return [...this.#renames].filter(([from]) => !this.#used.has(from)).map(([from, to]) => `${from}=${to}`);
+  }
+
   #answer(from: string, to: string, short: string): boolean | null {
     const said = this.#renames.get(from);
-    if (said !== undefined) return said === to || said === short;
+    if (said !== undefined) {
+      const fits = said === to || said === short;
+      if (fits) this.#used.add(from);
+      return fits;
+    }
     // The new name was given to another old one.
     if ([...this.#renames.values()].some((name) => name === to)) return false;
     return this.#flags.noRenames ? false : null;

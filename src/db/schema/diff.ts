@@ -137,7 +137,7 @@ function diffTables(
     renamedTables,
     created: inReferenceOrder(created),
     changed: changed
-      .map((change) => ({ ...change, from: renamed(change.from, change.to.name, newName, columnRenames) }))
+      .map((change) => ({ ...change, from: renamed(change, newName, columnRenames) }))
       .filter(
         (change) => !samePlain(comparable(change.from), comparable(change.to)) || hasColumnRename(change),
       ),
@@ -183,17 +183,24 @@ const comparable = (table: TableSpec): unknown => ({
 const hasColumnRename = (change: TableChange): boolean =>
   [...change.kept].some(([now, then]) => now !== then);
 
-/** The old table as it stands after tables were renamed: references follow by themselves in every database of ours. */
+/**
+ * The old table as it stands after tables were renamed: references follow by themselves in every database of ours.
+ * Columns that stay have the keys of the new table, so that they are known by them.
+ */
 function renamed(
-  table: TableSpec,
-  name: string,
+  { from, to, kept }: TableChange,
   tables: ReadonlyMap<string, string>,
   columns: ReadonlyMap<string, ReadonlyMap<string, string>>,
 ): TableSpec {
+  const keys = new Map(to.columns.map((column) => [kept.get(column.name), column.key]));
   return {
-    ...table,
-    name,
-    foreignKeys: table.foreignKeys.map((key) => {
+    ...from,
+    name: to.name,
+    columns: from.columns.map((column) => ({
+      ...column,
+      key: keys.get(column.name) ?? `${column.key} (old)`,
+    })),
+    foreignKeys: from.foreignKeys.map((key) => {
       const now = tables.get(key.table) ?? key.table;
       return { ...key, table: now, target: columns.get(now)?.get(key.target) ?? key.target };
     }),

@@ -92,4 +92,21 @@ export const cliErrors = {
       fix: 'Write PORT, HOST:PORT or [IPV6]:PORT, as in 8000 or 0.0.0.0:8000',
     }),
   }),
+  SBY_CLI_NO_MODELS: entry(ImproperlyConfigured, {
+    about: 'The command works on models and databases, and the application has none.',
+    example: { file: '/srv/soba/app.ts', what: 'databases' },
+    parts: ({ file, what }: { file: string; what: string }) => ({
+      what: `The application has no ${what}`,
+      where: file,
+      fix: 'Give createApp() both: apps: [defineApp({ … })] and databases: new Databases({ … })',
+    }),
+  }),
+  SBY_CLI_MISSING: entry(UsageError, {
+    about: 'The command line lacks something that the command needs.',
+    example: { what: 'the label of an app', example: 'sobaya makemigrations --empty shop' },
+    parts: ({ what, example }: { what: string; example: string }) => ({
+      what: `This needs ${what}`,
+      fix: `As in ${example}`,
+    }),
+  }),
 };

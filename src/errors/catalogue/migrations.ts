@@ -300,6 +300,14 @@ export const migrationsErrors = {
           : "Write --default 'app.Model.field=VALUE'",
     }),
   }),
+  SBY_MIGRATIONS_UNUSED_RENAME: entry(UsageError, {
+    about: 'A rename was given that fits no change of the models.',
+    example: { rename: 'shop.Author.nme=title' },
+    parts: ({ rename }: { rename: string }) => ({
+      what: `--rename ${rename} fits no change of the models`,
+      fix: 'The old name must be gone from the models and the new one be there; fields of a renamed model go by its new name',
+    }),
+  }),
   SBY_MIGRATIONS_UNSUPPORTED: entry(UsageError, {
     about: 'The database cannot do what the migration asks.',
     example: { what: 'An exclusion constraint', vendor: 'sqlite' },
