@@ -44,7 +44,7 @@ addMessages('ja', {
   'Thank you, {name}. The water is boiling.': '{name}さん、ありがとうございます。お湯が沸いています。',
   Ordered: '注文時刻',
   Dish: 'お料理',
-  Number: '数',
+  Quantity: '数',
   Price: '値段',
   Note: 'ひとこと',
   'Mark as served': 'お出ししました',
