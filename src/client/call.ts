@@ -12,6 +12,7 @@ export class Call extends Waiter implements TransportCall {
   /** What messages say about the request, as it is at the moment: redirects change it. */
   request: FailedRequest;
   phase: Phase = 'connecting or waiting for a free connection';
+  waited: number | null = null;
   /** Why the call is over, when it ended early. */
   failure: { readonly error: unknown } | null = null;
   readonly #timeouts: EffectiveTimeouts;

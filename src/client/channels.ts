@@ -12,8 +12,10 @@ export interface ClientRequestMessage {
   status?: number;
   /** How often the request went out, redirects not counted. */
   attempts?: number;
+  /** Milliseconds until the last attempt had a connection. */
+  waited?: number;
   error?: unknown;
 }
 
 /** `tracing:sobaya:client.request:*`; see docs/design/tracing.md. */
-export const clientRequest = tracingChannel<ClientRequestMessage, object>('sobaya:client.request');
+export const clientRequestChannel = tracingChannel<ClientRequestMessage, object>('sobaya:client.request');

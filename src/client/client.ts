@@ -3,7 +3,7 @@ import { fault } from '../errors/index.ts';
 import type { BodyOptions } from './body.ts';
 import { encodeBody } from './body.ts';
 import { Call } from './call.ts';
-import { type ClientRequestMessage, clientRequest } from './channels.ts';
+import { type ClientRequestMessage, clientRequestChannel } from './channels.ts';
 import { CookieJar } from './cookies.ts';
 import { ACCEPT_ENCODING, contentCodings, decodeBytes } from './decode.ts';
 import { failed } from './faults.ts';
@@ -227,10 +227,10 @@ export class AsyncClient implements AsyncDisposable {
     options: RequestOptions,
     whole: boolean,
   ): Promise<ClientResponse | StreamingResponse> {
-    if (!clientRequest.hasSubscribers) return this.#call(prepared, options, whole, null);
+    if (!clientRequestChannel.start.hasSubscribers) return this.#call(prepared, options, whole, null);
     const { method, url, headers } = prepared;
     const message: ClientRequestMessage = { method, url: shownUrl(url), headers };
-    return clientRequest.tracePromise(() => this.#call(prepared, options, whole, message), message);
+    return clientRequestChannel.tracePromise(() => this.#call(prepared, options, whole, message), message);
   }
 
   async #call(
@@ -249,7 +249,10 @@ export class AsyncClient implements AsyncDisposable {
     let kept = false;
     try {
       const { head, response } = await this.#follow(call, prepared, options, message);
-      if (message !== null) message.status = head.status;
+      if (message !== null) {
+        message.status = head.status;
+        if (call.waited !== null) message.waited = call.waited;
+      }
       const source = new Source(call, response, {
         maxBytes: options.maxBytes ?? this.#options.maxBytes ?? MAX_BYTES,
         decompress: options.decompress ?? this.#options.decompress ?? true,

@@ -7,7 +7,7 @@ export {
   type FailedRequest,
 } from '../errors/index.ts';
 export type { BodyInput, BodyOptions } from './body.ts';
-export { type ClientRequestMessage, clientRequest } from './channels.ts';
+export { type ClientRequestMessage, clientRequestChannel } from './channels.ts';
 export {
   AsyncClient,
   type ClientHooks,

@@ -26,6 +26,8 @@ export interface TransportCall {
   onEarlyEnd(cancel: ((error: unknown) => void) | null): void;
   /** What is being done, for messages. */
   phase: Phase;
+  /** Milliseconds until a connection was there, told by transports that have some. */
+  waited: number | null;
   /** From now on the other side has to act: its silence is measured, and ends the call after `timeout.read`. */
   listen(phase: Phase): void;
   /** Something was heard of the other side. */

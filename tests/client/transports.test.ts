@@ -6,7 +6,7 @@ import {
   AsgiTransport,
   AsyncClient,
   type ClientRequestMessage,
-  clientRequest,
+  clientRequestChannel,
   MockTransport,
 } from 'sobaya/client';
 import * as v from 'valibot';
@@ -220,12 +220,12 @@ test('every call is told on sobaya:client.request; a subscriber may add headers'
       log.push(`end ${status} ${(error as Error | undefined)?.message}`);
     },
   };
-  clientRequest.subscribe(handlers as never);
+  clientRequestChannel.subscribe(handlers as never);
   try {
     await client.get('/a', { params: { token: 'secret' } });
     await assert.rejects(client.get('/b'));
   } finally {
-    clientRequest.unsubscribe(handlers as never);
+    clientRequestChannel.unsubscribe(handlers as never);
   }
   assert.deepEqual(log, [
     'start http://shop.test/a?token=…',

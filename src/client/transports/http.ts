@@ -98,6 +98,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #inbox: Inbox | null = null;
   #aborted: { readonly error: unknown } | null = null;
   #sending = false;
+  readonly #began = performance.now();
 
   constructor(
     call: TransportCall,
@@ -130,6 +131,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Controller): void {
     this.#controller = controller;
+    this.#call.waited = performance.now() - this.#began;
     if (this.#aborted !== null) controller.abort(this.#aborted.error as Error);
     else if (this.#sending) this.#call.phase = 'sending the request';
     else this.#call.listen('waiting for the answer');
