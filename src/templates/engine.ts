@@ -9,6 +9,7 @@ import { reverse } from '../urls/index.ts';
 import { TemplateContext } from './context.ts';
 import { protectContexts } from './contexts.ts';
 import { registerFilters } from './filters.ts';
+import { install, renderTemplates, TextEmitter } from './renderer.ts';
 import { markSafe, output as outputEscape, type SafeString } from './safe.ts';
 import { registerTags } from './tags.ts';
 
@@ -63,6 +64,7 @@ export class Templates {
       jsTruthy: true,
       globals: { ...options.globals },
     });
+    install(this.#engine);
     registerFilters(this.#engine);
     registerTags(this.#engine, {
       url: (name, params) => reverse(name, params),
@@ -122,7 +124,10 @@ export class Templates {
     const scope = Object.assign(Object.create(null), data) as object;
     const context = new TemplateContext(scope, this.#engine.options, {}, { liquid: this.#engine as never });
     try {
-      return String(await this.#engine.render(template, context as object));
+      const emitter = new TextEmitter();
+      const late = renderTemplates(template, context, emitter);
+      if (late !== undefined) await late;
+      return emitter.buffer;
     } catch (error) {
       throw this.#translate(error, name);
     }

@@ -15,18 +15,41 @@ export function markSafe(html: string): SafeString {
   return new SafeString(html);
 }
 
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
+const RISKY = /[&<>"']/;
 
 /** Makes text harmless as HTML text and inside quoted attributes. */
 export function escapeHtml(text: string): string {
   // Most text has nothing to escape, and looking is cheaper than building.
-  return /[&<>"']/.test(text) ? text.replace(/[&<>"']/g, (char) => entities[char] as string) : text;
+  const first = text.search(RISKY);
+  if (first < 0) return text;
+  let html = text.slice(0, first);
+  let from = first;
+  for (let i = first; i < text.length; i++) {
+    let entity: string;
+    switch (text.charCodeAt(i)) {
+      case 0x26:
+        entity = '&amp;';
+        break;
+      case 0x3c:
+        entity = '&lt;';
+        break;
+      case 0x3e:
+        entity = '&gt;';
+        break;
+      case 0x22:
+        entity = '&quot;';
+        break;
+      case 0x27:
+        entity = '&#39;';
+        break;
+      default:
+        continue;
+    }
+    if (from < i) html += text.slice(from, i);
+    html += entity;
+    from = i + 1;
+  }
+  return from < text.length ? html + text.slice(from) : html;
 }
 
 /** How a value is written when nobody says how. */

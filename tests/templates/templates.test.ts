@@ -100,7 +100,7 @@ test('async data: promises, thenables and async iterables are awaited where they
   assert.equal(awaited, 1);
   await assert.rejects(render('a\n{{ x }}', { x: Promise.reject(new Error('no rows')) }), {
     code: 'SBY_TEMPLATES_RENDER',
-    message: /The template failed: no rows \(string:2:4\)/,
+    message: /The template failed: no rows \(string:2:1\)/,
   });
 });
 
