@@ -50,3 +50,13 @@ export {
   TooManyRequests,
   UnsupportedMediaType,
 } from './http.ts';
+
+  PostgresqlConnectionError,
+  PostgresqlDataError,
+  PostgresqlError,
+  PostgresqlIntegrityError,
+  PostgresqlPoolError,
+  PostgresqlProgrammingError,
+  PostgresqlRollbackError,
+  type ServerFields,
+} from './postgresql.ts';
