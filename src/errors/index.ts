@@ -50,7 +50,7 @@ export {
   TooManyRequests,
   UnsupportedMediaType,
 } from './http.ts';
-
+export {
   PostgresqlConnectionError,
   PostgresqlDataError,
   PostgresqlError,
