@@ -246,6 +246,7 @@ export class Autodetector {
       );
       for (const [name, field] of now.fields) {
         if (fieldOf(then, name) !== undefined) continue;
+        await this.#vacate(now, name, field, new Set());
         const answer =
           fresh && !again.has(`${modelKey(now.app, now.name)}.${name}`)
             ? undefined
@@ -264,25 +265,37 @@ export class Autodetector {
   }
 
   async #alterFields(): Promise<void> {
-    for (const [, now] of [...this.#kept()]) {
-      const then = this.#from.model(now.app, now.name);
-      for (const [name, field] of now.fields) {
-        const before = fieldOf(then, name);
-        if (before === undefined || samePlain(before, field)) continue;
-        const tightened = before.options['null'] === true && field.options['null'] !== true;
-        const answer = tightened ? await this.#fill(now, name, field, 'not null') : undefined;
-        this.#apply(
-          now.app,
-          new AlterField({
-            model: now.name,
-            name,
-            field,
-            ...(answer === undefined ? {} : { fill: answer.value as string }),
-          }),
-          ...targetsOf(before),
-        );
-      }
-    }
+    for (const [, now] of [...this.#kept()])
+      for (const [name] of now.fields) await this.#alterField(now, name, new Set());
+  }
+
+  async #alterField(now: ModelState, name: string, moving: Set<string>): Promise<void> {
+    const before = fieldOf(this.#from.model(now.app, now.name), name);
+    const field = fieldOf(now, name);
+    if (before === undefined || field === undefined || samePlain(before, field)) return;
+    await this.#vacate(now, name, field, moving);
+    const tightened = before.options['null'] === true && field.options['null'] !== true;
+    const answer = tightened ? await this.#fill(now, name, field, 'not null') : undefined;
+    const fill = answer === undefined ? {} : { fill: answer.value as string };
+    this.#apply(now.app, new AlterField({ model: now.name, name, field, ...fill }), ...targetsOf(before));
+  }
+
+  /** Lets the field that holds the column that `name` is to have give it up first. */
+  async #vacate(now: ModelState, name: string, field: FieldState, moving: Set<string>): Promise<void> {
+    if (field.kind === 'manyToMany') return;
+    const column = columnOf(name, field).toLowerCase();
+    const holder = this.#from
+      .model(now.app, now.name)
+      .fields.find(
+        ([other, one]) =>
+          other !== name && one.kind !== 'manyToMany' && columnOf(other, one).toLowerCase() === column,
+      );
+    if (holder === undefined) return;
+    const [other, one] = holder;
+    if (!moving.has(other)) return this.#alterField(now, other, new Set(moving).add(name));
+    // Two fields swap their columns: one of them steps aside.
+    const aside = { kind: one.kind, options: { ...one.options, column: `${column}_old` } };
+    this.#apply(now.app, new AlterField({ model: now.name, name: other, field: aside }));
   }
 
   async #fill(
@@ -328,6 +341,26 @@ export class Autodetector {
     }
   }
 
+  /** Removes the indexes and constraints that name a field which has to go before its model. */
+  #dropParts(app: string, name: string, field: string): void {
+    const mentions = (value: unknown): boolean => {
+      if (Array.isArray(value)) return value.some(mentions);
+      if (typeof value === 'object' && value !== null)
+        return Object.entries(value).some(([key, item]) => mentions(key) || mentions(item));
+      return typeof value === 'string' && new RegExp(`(^|\\W)${field}(\\W|__|$)`).test(value);
+    };
+    const model = this.#from.model(app, name);
+    for (const part of partsOf(model, 'indexes'))
+      if (mentions({ ...part.options, name: '' }))
+        this.#apply(app, new RemoveIndex({ model: name, name: String(part.options['name']) }));
+    for (const part of partsOf(model, 'constraints'))
+      if (mentions({ ...part.options, name: '' }))
+        this.#apply(app, new RemoveConstraint({ model: name, name: String(part.options['name']) }));
+    const stay = groups(model).filter((group) => !group.includes(field));
+    if (stay.length !== groups(model).length)
+      this.#apply(app, new AlterUniqueTogether({ name, uniqueTogether: stay }));
+  }
+
   #deleteModels(): void {
     const gone = new Map([...this.#from.models].filter(([key]) => this.#to.get(key) === undefined));
     const done = new Set<string>();
@@ -340,6 +373,7 @@ export class Autodetector {
         const otherKey = modelKey(other.app, other.name);
         if (otherKey === key || done.has(otherKey)) continue;
         if (path.has(otherKey)) {
+          this.#dropParts(other.app, other.name, name);
           if (fieldOf(this.#from.model(other.app, other.name), name) !== undefined)
             this.#apply(other.app, new RemoveField({ model: other.name, name }), key);
         } else if (gone.has(otherKey)) visit(otherKey, this.#from.model(other.app, other.name));

@@ -20,6 +20,8 @@ export interface Fill {
 }
 
 export interface TableChange {
+  /** The table's name before it was renamed; `from` has the new one already. */
+  readonly was: string;
   readonly from: TableSpec;
   readonly to: TableSpec;
   /** Old name of a column by its new one, for every column that stays. */
@@ -131,7 +133,7 @@ function diffTables(
       if (oldColumn !== undefined) kept.set(column.name, oldColumn.name);
     }
     columnRenames.set(table.name, new Map([...kept].map(([now, then]) => [then, now])));
-    changed.push({ from: old, to: table, kept, fills: fillsFor(table, hints, to, backend, kept) });
+    changed.push({ was: old.name, from: old, to: table, kept, fills: fillsFor(table, hints, to, backend, kept) });
   }
   return {
     renamedTables,
@@ -139,7 +141,9 @@ function diffTables(
     changed: changed
       .map((change) => ({ ...change, from: renamed(change, newName, columnRenames) }))
       .filter(
-        (change) => !samePlain(comparable(change.from), comparable(change.to)) || hasColumnRename(change),
+        (change) => change.was !== change.to.name ||
+          !samePlain(comparable(change.from), comparable(change.to)) ||
+          hasColumnRename(change),
       ),
     dropped: inReferenceOrder(dropped).reverse(),
   };

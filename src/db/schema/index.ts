@@ -17,7 +17,15 @@ export {
   type TableChange,
   turnAround,
 } from './diff.ts';
+export { type Drift, findDrift } from './drift.ts';
 export { type EditorOptions, SchemaEditor } from './editor.ts';
+export {
+  type LiveColumn,
+  type LiveForeignKey,
+  type LiveIndex,
+  type LiveTable,
+  liveTables,
+} from './live.ts';
 export {
   type CheckSpec,
   type ColumnSpec,

@@ -23,6 +23,8 @@ export abstract class FieldChange extends ModelChange {
 
   override reduce(other: Operation, app: string): Reduction {
     if (other instanceof DeleteModel && resolveKey(app, other.model) === this.key(app)) return [other];
+    // The field may have referred to that model, which is why it goes first.
+    if (other instanceof DeleteModel) return false;
     // Another field of the same model does not mind, unless relations tie them together.
     if (other instanceof FieldChange && other.key(app) === this.key(app) && this.name !== other.name) {
       const names = [other.name, other instanceof RenameField ? other.to : ''];

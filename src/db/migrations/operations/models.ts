@@ -123,6 +123,11 @@ export class DeleteModel extends SchemaOperation {
     state.remove(app, this.model);
   }
 
+  /** Which models referred to which cannot be seen any more: deletions keep their order. */
+  override reduce(other: Operation, app: string): Reduction {
+    return other instanceof DeleteModel ? false : super.reduce(other, app);
+  }
+
   describe(): string {
     return `Delete model ${this.model}`;
   }

@@ -79,13 +79,14 @@ export class PostgresSchemaEditor extends SchemaEditor {
   }
 
   protected async changeTable(change: TableChange): Promise<void> {
-    const { from, to, kept, fills } = change;
+    const { was, from, to, kept, fills } = change;
     const table = this.quote(to.name);
     const alter = (sql: string): Promise<void> => this.run(`ALTER TABLE ${table} ${sql}`);
     await this.#renameColumns(change);
     const now = (name: string): string => [...kept].find(([, then]) => then === name)?.[0] ?? name;
     const old = withNewColumns(from, now, (name) => this.quote(name));
     const oldPrimary = primaryKey(old);
+    const oldPrimaryName = primaryName({ ...from, name: was });
     const samePrimary = samePlain(oldPrimary, primaryKey(to));
 
     const uniques = match(old.uniques, to.uniques);
@@ -106,9 +107,9 @@ export class PostgresSchemaEditor extends SchemaEditor {
     for (const [then, name] of keptKeys(change))
       if (then !== name) await alter(`RENAME CONSTRAINT ${this.quote(then)} TO ${this.quote(name)}`);
     if (!samePrimary && oldPrimary.length > 0)
-      await alter(`DROP CONSTRAINT ${this.quote(primaryName(from))} CASCADE`);
-    else if (oldPrimary.length > 0 && primaryName(from) !== primaryName(to))
-      await alter(`RENAME CONSTRAINT ${this.quote(primaryName(from))} TO ${this.quote(primaryName(to))}`);
+      await alter(`DROP CONSTRAINT ${this.quote(oldPrimaryName)} CASCADE`);
+    else if (oldPrimary.length > 0 && oldPrimaryName !== primaryName(to))
+      await alter(`RENAME CONSTRAINT ${this.quote(oldPrimaryName)} TO ${this.quote(primaryName(to))}`);
 
     for (const column of old.columns)
       if (!to.columns.some((other) => other.name === column.name))
@@ -296,17 +297,24 @@ const expression = (sql: string): string =>
   /^[\w.]+$|^'(?:[^']|'')*'$|^-?[\d.]+$/.test(sql) ? sql : `(${sql})`;
 
 function castUsing(from: ColumnSpec, to: ColumnSpec, column: string): string | null {
-  const toText = /^(varchar|text)/.test(to.type);
+  const text = /^(varchar(\(\d+\))?|text)$/;
   // An explicit cast to varchar(n) would cut the text short in silence; the implicit one refuses.
-  if (toText) return /^(varchar|text)/.test(from.type) ? null : `${column}::text`;
+  if (text.test(to.type)) return text.test(from.type) ? null : `${column}::text`;
   if (from.type === to.type) return null;
-  if (to.type === 'boolean' && /int/.test(from.type)) return `(${column} <> 0)`;
-  if (from.type === 'boolean' && /int|numeric|double/.test(to.type)) return `${column}::integer::${to.type}`;
+  const whole = /^(smallint|integer|bigint)$/;
+  const numeric = /^(smallint|integer|bigint|numeric|double)/;
+  if (whole.test(to.type) && /^(numeric|double)/.test(from.type))
+    // The plain cast would round in silence; by way of text a fraction is refused.
+    return `(CASE WHEN ${column} = trunc(${column}) THEN ${column}::${to.type} ELSE ${column}::text::${to.type} END)`;
+  if (numeric.test(from.type) && numeric.test(to.type)) return `${column}::${to.type}`;
+  if (to.type === 'boolean' && whole.test(from.type)) return `(${column}::integer)::boolean`;
+  if (from.type === 'boolean' && numeric.test(to.type)) return `${column}::integer::${to.type}`;
   if (to.type.startsWith('timestamp') && from.type === 'date')
     return `(${column}::timestamp AT TIME ZONE 'UTC')`;
-  if (from.type.startsWith('timestamp') && (to.type === 'date' || to.type === 'time'))
+  if (from.type.startsWith('timestamp') && (to.type === 'date' || to.type.startsWith('time')))
     return `(${column} AT TIME ZONE 'UTC')::${to.type}`;
-  return `${column}::${to.type}`;
+  // By way of text every cast exists; whether a value fits is seen when it is read.
+  return `${column}::text::${to.type}`;
 }
 
 /** Pairs what stays; among the rest, those that differ in their names alone are renamed. */

@@ -36,6 +36,7 @@ export class SqliteSchemaEditor extends SchemaEditor {
   }
 
   protected async renameTable(from: string, to: string): Promise<void> {
+    if (this.#touched.delete(from)) this.#touched.add(to);
     if (from.toLowerCase() === to.toLowerCase()) {
       // Names differ in case only: SQLite takes them for one and the same table.
       await this.run(`ALTER TABLE ${this.quote(from)} RENAME TO ${this.quote(`sobaya_rename_${to}`)}`);
