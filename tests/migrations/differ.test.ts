@@ -140,7 +140,7 @@ describe('random schema A to B and back, on PostgreSQL', { skip: missing }, () =
       fc.asyncProperty(cases, async ([a, b, renames]) => {
         await check(place, a, b, renames);
       }),
-      { numRuns: Math.ceil(RUNS / 2) },
+      { numRuns: Math.ceil(RUNS / 5) },
     );
   });
 });

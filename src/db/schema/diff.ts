@@ -133,7 +133,13 @@ function diffTables(
       if (oldColumn !== undefined) kept.set(column.name, oldColumn.name);
     }
     columnRenames.set(table.name, new Map([...kept].map(([now, then]) => [then, now])));
-    changed.push({ was: old.name, from: old, to: table, kept, fills: fillsFor(table, hints, to, backend, kept) });
+    changed.push({
+      was: old.name,
+      from: old,
+      to: table,
+      kept,
+      fills: fillsFor(table, hints, to, backend, kept),
+    });
   }
   return {
     renamedTables,
@@ -141,7 +147,8 @@ function diffTables(
     changed: changed
       .map((change) => ({ ...change, from: renamed(change, newName, columnRenames) }))
       .filter(
-        (change) => change.was !== change.to.name ||
+        (change) =>
+          change.was !== change.to.name ||
           !samePlain(comparable(change.from), comparable(change.to)) ||
           hasColumnRename(change),
       ),
