@@ -19,7 +19,7 @@ export { CookieJar } from './cookies.ts';
 export { type ClientError, isClientError } from './faults.ts';
 export { HeaderList, type HeadersInput, type HeaderValue } from './headers.ts';
 export type { MultipartFields, MultipartFile } from './multipart.ts';
-export { ClientResponse, type ResponseHead, StreamingResponse } from './response.ts';
+export { ClientResponse, type ResponseHead, type ServerSentEvent, StreamingResponse } from './response.ts';
 export type { RetryOptions } from './retries.ts';
 export type { Timeouts } from './timeouts.ts';
 export type {

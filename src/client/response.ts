@@ -119,6 +119,16 @@ export class ClientResponse extends Head {
   }
 }
 
+export interface ServerSentEvent {
+  /** Default `message`. */
+  readonly event: string;
+  readonly data: string;
+  /** The last id that was sent; what `last-event-id` takes up from. */
+  readonly id: string;
+  /** Milliseconds to wait before connecting again, when this event says so. */
+  readonly retry: number | null;
+}
+
 /** Where the body of a streamed answer comes from, and what ends with it. */
 export interface ResponseSource {
   next(): Promise<Uint8Array | null>;
@@ -187,6 +197,34 @@ export class StreamingResponse extends Head implements AsyncDisposable {
     }
     rest += decoder.decode();
     if (rest !== '') yield rest.replace(/\r$/, '');
+  }
+
+  /** The body as server-sent events (WHATWG HTML 9.2.6). Comments are left out. */
+  async *events(): AsyncGenerator<ServerSentEvent> {
+    let event = '';
+    let data: string[] = [];
+    let id = '';
+    let retry: number | null = null;
+    let first = true;
+    for await (const text of this.lines()) {
+      const line = first ? text.replace(/^\ufeff/, '') : text;
+      first = false;
+      if (line === '') {
+        if (data.length > 0) yield { event: event || 'message', data: data.join('\n'), id, retry };
+        event = '';
+        data = [];
+        retry = null;
+        continue;
+      }
+      const colon = line.indexOf(':');
+      if (colon === 0) continue;
+      const field = colon < 0 ? line : line.slice(0, colon);
+      const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
+      if (field === 'data') data.push(value);
+      else if (field === 'event') event = value;
+      else if (field === 'id' && !value.includes('\0')) id = value;
+      else if (field === 'retry' && /^\d+$/.test(value)) retry = Number(value);
+    }
   }
 
   /** Reads the body to its end, up to `maxBytes`. */

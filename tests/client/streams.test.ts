@@ -110,3 +110,27 @@ test('read() takes the rest; raiseForStatus() reads the body of the error', asyn
     message: /Status 404 Not Found, body begins with "about it"/,
   });
 });
+
+test('events() reads server-sent events, however they are cut', async () => {
+  const text =
+    '\ufeff: hello\n\nevent: price\ndata: {"a":1}\ndata:two\nid: 7\nretry: 50\n\ndata\r\n\r\nid\rdata: x\r\rdata: lost';
+  for (const size of [1, 3, 1000]) {
+    await using upstream = await startUpstream({
+      '/events': async (_request, response) => {
+        const bytes = Buffer.from(text);
+        for (let at = 0; at < bytes.length; at += size) {
+          response.write(bytes.subarray(at, at + size));
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        response.end();
+      },
+    });
+    await using client = new AsyncClient({ baseUrl: upstream.url });
+    const response = await client.stream('GET', '/events');
+    assert.deepEqual(await Array.fromAsync(response.events()), [
+      { event: 'price', data: '{"a":1}\ntwo', id: '7', retry: 50 },
+      { event: 'message', data: '', id: '7', retry: null },
+      { event: 'message', data: 'x', id: '', retry: null },
+    ]);
+  }
+});

@@ -1,5 +1,5 @@
 import type { SecureContextOptions } from 'node:tls';
-import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
 import { failed } from '../faults.ts';
 import { Inbox } from '../inbox.ts';
 import type { Transport, TransportCall, TransportRequest, TransportResponse } from '../transport.ts';
@@ -12,13 +12,13 @@ export interface TlsOptions extends Pick<SecureContextOptions, 'ca' | 'cert' | '
 }
 
 export interface HttpTransportOptions {
-  /** Connections kept per host at most; further requests wait. Default 100. */
+  /** Connections per host at most; further requests wait. Default 100, with `http2` 4: there one carries many requests. */
   readonly connectionsPerHost?: number;
   /** Milliseconds until a connection stands; null for no limit. Default 5 s. */
   readonly connectTimeout?: number | null;
   /** Milliseconds an unused connection is kept. Default 4 s, below what most servers keep. */
   readonly keepAlive?: number;
-  /** Speak HTTP/2 where the server offers it (over TLS). Default false. */
+  /** Speak HTTP/2 where the server offers it (over TLS), else HTTP/1.1. Default false. */
   readonly http2?: boolean;
   readonly tls?: TlsOptions;
   /** `http://user:password@proxy:3128`. */
@@ -31,10 +31,17 @@ export interface HttpTransportOptions {
 export class HttpTransport implements Transport {
   readonly #dispatcher: Dispatcher;
   readonly #connectTimeout: number;
+  readonly #speaksHttp2 = new Set<string>();
 
   constructor(options: HttpTransportOptions = {}) {
-    const { connectionsPerHost = 100, connectTimeout = 5000, keepAlive = 4000, http2 = false } = options;
+    const { connectTimeout = 5000, keepAlive = 4000, http2 = false } = options;
+    const { connectionsPerHost = http2 ? 4 : 100 } = options;
     this.#connectTimeout = connectTimeout ?? 0;
+    const connect = {
+      timeout: this.#connectTimeout,
+      ...(options.tls as object | undefined),
+      ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
+    };
     const pool = {
       connections: connectionsPerHost,
       pipelining: http2 ? 100 : 1,
@@ -43,21 +50,31 @@ export class HttpTransport implements Transport {
       // Both are measured by Call: exactly, and with a message of ours.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: {
-        timeout: this.#connectTimeout,
-        ...(options.tls as object | undefined),
-        ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
-      },
+      connect,
     };
     this.#dispatcher =
       options.proxy === undefined
-        ? new Agent(pool)
-        : new ProxyAgent({ ...pool, uri: options.proxy, requestTls: pool.connect, proxyTls: pool.connect });
+        ? new Agent(http2 ? { ...pool, connect: this.#noticingHttp2(connect) } : pool)
+        : new ProxyAgent({ ...pool, uri: options.proxy, requestTls: connect, proxyTls: connect });
+  }
+
+  /** Connects as usual, and remembers which origins chose HTTP/2. */
+  #noticingHttp2(options: object): buildConnector.connector {
+    const connector = buildConnector({ ...options, allowH2: true });
+    return (target, callback) =>
+      connector(target, (...result) => {
+        const [, socket] = result;
+        const protocol = (socket as { alpnProtocol?: unknown } | null)?.alpnProtocol;
+        if (protocol === 'h2') this.#speaksHttp2.add(new URL(`${target.protocol}//${target.host}`).origin);
+        callback(...result);
+      });
   }
 
   send(request: TransportRequest, call: TransportCall): Promise<TransportResponse> {
     return new Promise((resolve, reject) => {
-      const exchange = new Exchange(call, this.#connectTimeout, resolve, reject);
+      const resolveWith = (response: Omit<TransportResponse, 'httpVersion'>): void =>
+        resolve({ ...response, httpVersion: this.#speaksHttp2.has(request.url.origin) ? '2' : '1.1' });
+      const exchange = new Exchange(call, this.#connectTimeout, resolveWith, reject);
       call.onEarlyEnd((error) => exchange.abort(error));
       const { url, body } = request;
       try {
@@ -92,7 +109,7 @@ type Controller = Dispatcher.DispatchController;
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #call: TransportCall;
   readonly #connectTimeout: number;
-  readonly #resolve: (response: TransportResponse) => void;
+  readonly #resolve: (response: Omit<TransportResponse, 'httpVersion'>) => void;
   readonly #reject: (error: unknown) => void;
   #controller: Controller | null = null;
   #inbox: Inbox | null = null;
@@ -103,7 +120,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   constructor(
     call: TransportCall,
     connectTimeout: number,
-    resolve: (response: TransportResponse) => void,
+    resolve: (response: Omit<TransportResponse, 'httpVersion'>) => void,
     reject: (error: unknown) => void,
   ) {
     this.#call = call;
@@ -163,7 +180,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       if (typeof value === 'string') flat.push(name, value);
       else if (value !== undefined) for (const one of value) flat.push(name, one);
     }
-    this.#resolve({ status, reason, httpVersion: '1.1', headers: flat, body: this.#inbox });
+    this.#resolve({ status, reason, headers: flat, body: this.#inbox });
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
