@@ -8,14 +8,14 @@ import type { Task } from './task.ts';
  * grows with every further storage in the process, hence one storage and few entries: once per request and task.
  */
 export class Context {
-  readonly scope: Scope;
-  readonly task: Task<unknown> | null;
+  declare readonly scope: Scope;
+  declare readonly task: Task<unknown> | null;
   /** User variables, copied on write. */
-  readonly vars: ReadonlyMap<ContextVar<unknown>, unknown> | null;
+  declare readonly vars: ReadonlyMap<ContextVar<unknown>, unknown> | null;
   /** The timeline of the current request, for whoever records one; null when nobody does. */
-  readonly trace: object | null;
+  declare readonly trace: object | null;
   /** The innermost open span in `trace`. */
-  readonly span: number;
+  declare readonly span: number;
 
   constructor(
     scope: Scope,

@@ -4,7 +4,7 @@ import { checkTime, notAFunction } from './checks.ts';
 import { now, startTimer, stopTimer, type Timer } from './clock.ts';
 import { currentContext } from './context.ts';
 import { hooks } from './hooks.ts';
-import { abandoned, cancelled, defaultGrace, Patience, Scope } from './scope.ts';
+import { abandoned, cancelled, DeadlineScope, defaultGrace, Patience, type Scope } from './scope.ts';
 import { isCancellation } from './task.ts';
 
 /** What a block under a deadline gets: it can look at its deadline and move it. */
@@ -18,7 +18,7 @@ export class Deadline {
   readonly #giveUp: () => void;
 
   /** For builders. Everybody else: `timeout`, `timeoutAt`, `moveOnAfter`. */
-  constructor(scope: Scope, when: number | null, giveUp: () => void) {
+  constructor(scope: DeadlineScope, when: number | null, giveUp: () => void) {
     this.scope = scope;
     this.#giveUp = giveUp;
     scope.deadline = this;
@@ -94,7 +94,7 @@ function under<T>(
   block: DeadlineBlock<T>,
   onExpired: OnExpired | null,
 ): Promise<Awaited<T>> {
-  const scope = new Scope(currentContext().scope, kind);
+  const scope = new DeadlineScope(currentContext().scope, kind);
   const start = now();
   return new Promise<Awaited<T>>((resolve, reject) => {
     const deadline = new Deadline(scope, when, () => {
@@ -160,7 +160,7 @@ export async function moveOnAfter<T>(
 export function currentDeadline(): number | null {
   let earliest: number | null = null;
   for (let scope: Scope | null = currentContext().scope; scope !== null; scope = scope.owner) {
-    const when = scope.deadline?.when ?? null;
+    const when = scope instanceof DeadlineScope ? (scope.deadline?.when ?? null) : null;
     if (when !== null && (earliest === null || when < earliest)) earliest = when;
     if (scope.shielded) break;
   }

@@ -3,7 +3,7 @@ import { ambient, type Context, currentContext, enter, runInContext } from './co
 import { hooks } from './hooks.ts';
 import { reportUnseen } from './never-retrieved.ts';
 import { cancelled, leave, Scope } from './scope.ts';
-import { isCancellation, type Startable, Task } from './task.ts';
+import { callSite, isCancellation, type Startable, Task } from './task.ts';
 
 type Work = Startable<unknown> | Task<unknown>;
 type Result<X> = X extends Task<infer T> ? T : X extends () => infer R ? Awaited<R> : never;
@@ -46,6 +46,7 @@ async function start(
     if (--left === 0) allEnded();
   };
   let waits: Promise<void>[] | null = null;
+  const site = callSite();
   const before = ambient();
   try {
     for (const item of work) {
@@ -56,7 +57,7 @@ async function start(
         continue;
       }
       left++;
-      tasks.push(new Task<unknown>(item, inner, undefined, onEnd, true));
+      tasks.push(new Task<unknown>(item, inner, undefined, onEnd, true, '', site));
     }
   } finally {
     enter(before);

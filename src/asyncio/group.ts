@@ -4,6 +4,7 @@ import { type Context, currentContext } from './context.ts';
 import { hooks } from './hooks.ts';
 import { cancelled, leave, Scope } from './scope.ts';
 import {
+  callSite,
   cancelWith,
   isCancellation,
   onAbort,
@@ -59,7 +60,8 @@ export class TaskGroup {
   #start<T>(fn: Startable<T>, options: TaskOptions, onEnd: Supervisor = this.#onEnd): Task<Awaited<T>> {
     this.#live++;
     const context = this.#parent.withScope(this.scope);
-    const task = new Task(fn as Startable<Awaited<T>>, context, options.name, onEnd);
+    const started = fn as Startable<Awaited<T>>;
+    const task = new Task(started, context, options.name, onEnd, false, '', callSite());
     if (options.signal !== undefined) cancelWith(task as Task<unknown>, options.signal, 'group.start');
     return task;
   }

@@ -65,7 +65,7 @@ export {
   type QueueStatistics,
 } from './queue.ts';
 export { debugMode, debugWanted, type RunOptions, run } from './run.ts';
-export { cancelled, Scope, Waiter } from './scope.ts';
+export { cancelled, DeadlineScope, Scope, Waiter } from './scope.ts';
 export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './semaphore.ts';
 export { shield } from './shield.ts';
 export { checkpoint, sleep, sleepForever, sleepUntil } from './sleep.ts';

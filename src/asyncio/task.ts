@@ -1,8 +1,8 @@
 import { CancelledError, fault } from '../errors/index.ts';
 import { taskChannel } from './channels.ts';
 import { notAFunction } from './checks.ts';
-import { now } from './clock.ts';
-import { Context, currentContext, enter, rootContext, runInContext } from './context.ts';
+import { turnTime } from './clock.ts';
+import { ambient, Context, currentContext, enter, rootContext } from './context.ts';
 import { hooks } from './hooks.ts';
 import { failedUnseen, seen } from './never-retrieved.ts';
 import { cancelled, leave, Scope, Waiter } from './scope.ts';
@@ -22,6 +22,8 @@ export interface TaskOptions {
 export type Supervisor = (task: Task<unknown>) => void;
 
 let lastId = 0;
+const nothing = (): void => {};
+const { start: taskStart, end: taskEnd } = taskChannel;
 
 /**
  * Work that was started as a child of the current scope. Awaiting it gives its result or throws its error. The
@@ -29,20 +31,22 @@ let lastId = 0;
  * before it is awaited is no "unhandled rejection".
  */
 export class Task<T> implements PromiseLike<T> {
-  readonly id = ++lastId;
-  readonly name: string;
-  readonly scope: Scope;
-  /** Resolves when the task and all it started have ended, whichever way; never rejects. */
-  readonly ended: Promise<void>;
-  /** When it started, in ms on the loop's clock (`getRunningLoop().time()`). */
-  readonly startedAt: number;
+  // Declared, not initialised here: see Waiter.
+  declare readonly id: number;
+  declare readonly name: string;
+  declare readonly scope: Scope;
+  /** In which turn of the loop it started, in ms on the loop's clock (`getRunningLoop().time()`). */
+  declare readonly startedAt: number;
   /** Where it was started, "file:line:column". Only in debug mode. */
-  readonly site: string | null;
+  declare readonly site: string | null;
   /** The task that started this one; null at the top. */
-  readonly parent: Task<unknown> | null;
-  #state: TaskState = 'running';
-  #value: unknown = undefined;
-  #retrieved = false;
+  declare readonly parent: Task<unknown> | null;
+  declare private phase: TaskState;
+  declare private value: unknown;
+  declare private retrieved: boolean;
+  /** Settles with the outcome; a failure in it is marked as handled, whoever awaits gets one of their own. */
+  declare private readonly outcome: Promise<T> | undefined;
+  declare private whenEnded: Promise<void> | null;
 
   /** For builders. Everybody else: `createTask`. `batched`: the caller restores the ambient context. */
   constructor(
@@ -52,28 +56,39 @@ export class Task<T> implements PromiseLike<T> {
     supervisor?: Supervisor | null,
     batched = false,
     kind = '',
+    site: string | null = null,
   ) {
+    this.id = ++lastId;
+    this.phase = 'running';
+    this.value = undefined;
+    this.retrieved = false;
+    this.whenEnded = null;
+    this.outcome = undefined;
     this.name = name ?? (fn.name || 'anonymous');
     this.parent = parent.task;
-    this.startedAt = now();
-    this.site = hooks.site === null ? null : hooks.site();
+    this.startedAt = turnTime();
+    this.site = site;
     const scope = new Scope(parent.scope, kind);
     scope.held = true;
     scope.task = this as Task<unknown>;
     this.scope = scope;
     const context = new Context(scope, this as Task<unknown>, parent.vars, parent.trace, parent.span);
-    if (batched) {
-      enter(context);
-      this.ended = this.#run(fn, supervisor);
-    } else this.ended = runInContext(context, () => this.#run(fn, supervisor));
+    // `storage.run` by hand: an async function never throws here, and its rest arguments cost.
+    const before = batched ? undefined : ambient();
+    enter(context);
+    this.outcome = this.#run(fn, supervisor);
+    if (!batched) enter(before);
+    // It failed before there was a promise to be marked.
+    if (this.phase !== 'running' && this.phase !== 'done') this.outcome.catch(nothing);
   }
 
-  async #run(fn: Startable<T>, supervisor: Supervisor | null | undefined): Promise<void> {
+  async #run(fn: Startable<T>, supervisor: Supervisor | null | undefined): Promise<T> {
     const { scope } = this;
     let value: unknown;
     let state: TaskState = 'done';
-    const traced = taskChannel.start.hasSubscribers || taskChannel.end.hasSubscribers;
-    if (traced) taskChannel.start.publish({ task: this as Task<unknown> });
+    // Whoever cares for the end subscribes to the start too (docs/design/tracing.md).
+    const traced = taskStart.hasSubscribers;
+    if (traced) taskStart.publish({ task: this as Task<unknown> });
     try {
       if (scope.cancelled) throw scope.reason;
       value = await fn();
@@ -86,40 +101,49 @@ export class Task<T> implements PromiseLike<T> {
       const left = leave(scope, `task "${this.name}" ended`);
       if (left !== null) await left;
     } else scope.unlink();
-    this.#value = value;
-    this.#state = state;
-    if (traced) taskChannel.end.publish({ task: this as Task<unknown> });
+    this.value = value;
+    this.phase = state;
+    if (traced) taskEnd.publish({ task: this as Task<unknown> });
     if (hooks.ended !== null) hooks.ended(this as Task<unknown>);
     if (supervisor) supervisor(this as Task<unknown>);
-    else if (state === 'failed' && !this.#retrieved && supervisor !== null)
+    if (state === 'done') return value as T;
+    if (state === 'failed' && supervisor === undefined && !this.retrieved)
       failedUnseen(this as Task<unknown>, value);
+    // Undefined while the constructor is still at it.
+    this.outcome?.catch(nothing);
+    throw value;
+  }
+
+  /** `outcome`, once the constructor is through. */
+  private get settled(): Promise<T> {
+    return this.outcome as Promise<T>;
+  }
+
+  /** Resolves when the task and all it started have ended, whichever way; never rejects. */
+  get ended(): Promise<void> {
+    this.whenEnded ??= this.settled.then(nothing, nothing);
+    return this.whenEnded;
   }
 
   then<A = T, B = never>(
     onValue?: ((value: T) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#see();
-    if (this.#state === 'running') {
+    this.retrieved = true;
+    if (this.phase === 'failed') seen(this as Task<unknown>);
+    else if (this.phase === 'running') {
       const { scope, task } = currentContext();
       if (task === (this as unknown)) {
         const error = fault('SBY_ASYNCIO_SELF_AWAIT', { name: this.name });
         return Promise.reject(error).then(null, onError) as Promise<B>;
       }
       // A task below this scope is cancelled with it, and is waited for to its end. Another one goes on without us.
-      if (!this.scope.within(scope))
-        return waitForTask(this as Task<unknown>, scope).then(() => this.#settle(onValue, onError), onError);
+      if (this.scope.owner !== scope && !this.scope.within(scope))
+        return waitForTask(this as Task<unknown>, scope)
+          .then(() => this.settled)
+          .then(onValue, onError);
     }
-    return this.ended.then(() => this.#settle(onValue, onError));
-  }
-
-  #settle<A, B>(
-    onValue?: ((value: T) => A | PromiseLike<A>) | null,
-    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
-  ): A | B | PromiseLike<A | B> {
-    if (this.#state === 'done') return onValue ? onValue(this.#value as T) : (this.#value as A);
-    if (onError) return onError(this.#value);
-    throw this.#value;
+    return this.settled.then(onValue, onError);
   }
 
   catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
@@ -131,37 +155,37 @@ export class Task<T> implements PromiseLike<T> {
   }
 
   #see(): void {
-    if (this.#retrieved) return;
-    this.#retrieved = true;
-    if (this.#state === 'failed') seen(this as Task<unknown>);
+    if (this.retrieved) return;
+    this.retrieved = true;
+    if (this.phase === 'failed') seen(this as Task<unknown>);
   }
 
   get state(): TaskState {
-    return this.#state;
+    return this.phase;
   }
 
   get done(): boolean {
-    return this.#state !== 'running';
+    return this.phase !== 'running';
   }
 
   /** Whether the task has been asked to end. */
   get cancelling(): boolean {
-    return this.#state === 'running' && this.scope.cancelled;
+    return this.phase === 'running' && this.scope.cancelled;
   }
 
   /** The error of a task that failed or was cancelled; undefined otherwise. Reading it counts as looking at it. */
   get error(): unknown {
-    if (this.#state !== 'failed' && this.#state !== 'cancelled') return undefined;
+    if (this.phase !== 'failed' && this.phase !== 'cancelled') return undefined;
     this.#see();
-    return this.#value;
+    return this.value;
   }
 
   /** The result of a task that is done; throws its error, or a UsageError while it is running. */
   result(): T {
-    if (this.#state === 'running') throw fault('SBY_ASYNCIO_NOT_DONE', { name: this.name });
+    if (this.phase === 'running') throw fault('SBY_ASYNCIO_NOT_DONE', { name: this.name });
     this.#see();
-    if (this.#state === 'done') return this.#value as T;
-    throw this.#value;
+    if (this.phase === 'done') return this.value as T;
+    throw this.value;
   }
 
   /** Asks the task to end: its waits fail with a CancelledError. False when it has ended already. */
@@ -213,10 +237,23 @@ function isOwnCancellation(error: unknown, scope: Scope): boolean {
   return scope.cancelled && isCancellation(error, scope.reason);
 }
 
+/** Where the user's code called us; only in debug mode. */
+export function callSite(): string | null {
+  return hooks.site === null ? null : hooks.site();
+}
+
 /** Starts `fn` now, as a child of the current task; await the task when its result is needed. */
 export function createTask<T>(fn: Startable<T>, options: TaskOptions = {}): Task<Awaited<T>> {
   if (typeof fn !== 'function') throw notAFunction('createTask', 1, fn);
-  const task = new Task<Awaited<T>>(fn as Startable<Awaited<T>>, currentContext(), options.name);
+  const task = new Task<Awaited<T>>(
+    fn as Startable<Awaited<T>>,
+    currentContext(),
+    options.name,
+    undefined,
+    false,
+    '',
+    callSite(),
+  );
   if (options.signal !== undefined) cancelWith(task as Task<unknown>, options.signal, 'createTask');
   return task;
 }
@@ -234,6 +271,7 @@ export function background<T>(fn: Startable<T>, options: TaskOptions = {}): Task
     undefined,
     false,
     'background',
+    callSite(),
   );
   if (options.signal !== undefined) cancelWith(task as Task<unknown>, options.signal, 'background');
   return task;

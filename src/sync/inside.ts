@@ -5,10 +5,11 @@ import {
   Context,
   cancelled,
   currentContext,
+  DeadlineScope,
   portableVars,
   rootContext,
   runInContext,
-  Scope,
+  type Scope,
   withArrived,
 } from '../asyncio/index.ts';
 import { fault } from '../errors/index.ts';
@@ -90,7 +91,7 @@ export class Inside {
       const names = Object.keys(exports).filter((key) => typeof exports[key] === 'function');
       throw fault('SBY_SYNC_NO_FUNCTION', { module: message.module, name: message.name, exports: names });
     }
-    const scope = new Scope(rootContext.scope, `call of ${message.name}`);
+    const scope = new DeadlineScope(rootContext.scope, `call of ${message.name}`);
     scope.held = true;
     if (message.left !== null) scope.deadline = { when: performance.now() + message.left };
     this.#scopes.set(message.id, scope);

@@ -49,11 +49,14 @@ export class AwaitWatch {
     }
     set.add(record);
     const watched = new Watched<T>((resolve) => resolve(promise));
-    watched.onThen = () => set.delete(record);
+    let awaited = false;
+    watched.onThen = () => {
+      awaited = true;
+      set.delete(record);
+    };
     promise.catch((error) => {
       // Forgotten and then cancelled with its task: reported as never awaited, and no unhandled rejection.
-      if (error instanceof CancelledError && set.has(record))
-        Promise.prototype.then.call(watched, null, nothing);
+      if (error instanceof CancelledError && !awaited) Promise.prototype.then.call(watched, null, nothing);
     });
     return watched;
   };
