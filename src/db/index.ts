@@ -1,4 +1,6 @@
 /** Models, querysets, transactions and databases. */
+import './query/instance.ts';
+
 export type {
   Answer,
   Backend,
@@ -27,6 +29,20 @@ export {
   Databases,
   type Router,
 } from './databases.ts';
+export {
+  ArrayAgg,
+  Avg,
+  BoolAnd,
+  BoolOr,
+  Count,
+  Max,
+  Min,
+  StdDev,
+  StringAgg,
+  Sum,
+  Variance,
+} from './expressions/aggregates.ts';
+export { Case, Exists, F, OuterRef, Q, rawSql, Subquery, Value, When } from './expressions/values.ts';
 export { columnName, tableName } from './fields/field.ts';
 export {
   array,

@@ -54,6 +54,8 @@ export interface Executor {
   query(sql: string, params?: readonly unknown[]): Promise<Answer>;
   /** Several statements separated by semicolons, without parameters. */
   script(sql: string): Promise<void>;
+  /** Rows of a query in chunks, from a cursor in the database. */
+  stream?(sql: string, params: readonly unknown[], chunk: number): AsyncIterable<Row[]>;
 }
 
 export type Isolation = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable';
@@ -118,8 +120,6 @@ export interface Backend extends Executor {
   /** The type of a column, `varchar(100)`; `related` gives the field a foreign key points to. */
   columnType(field: Deconstructed, related?: (to: string) => Deconstructed): string;
   quote(name: string): string;
-  /** Rows of a query in chunks, from a cursor in the database. */
-  stream?(sql: string, params: readonly unknown[], chunk: number): AsyncIterable<Row[]>;
   statistics(): Record<string, number>;
 }
 

@@ -67,6 +67,8 @@ export class ManyToManyField extends AnyField {
   readonly to: unknown;
   /** The model of the table between; made when the field's model is first used, unless given. */
   through: unknown = null;
+  /** The model class that declares it. */
+  owner: unknown = null;
   /** Names of its two foreign keys. */
   sourceField = '';
   targetField = '';

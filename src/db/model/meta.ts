@@ -1,4 +1,5 @@
 import { fault } from '../../errors/index.ts';
+import { setNaming } from '../backends/naming.ts';
 import { AnyField, ColumnField, tableName, ValueField } from '../fields/field.ts';
 import { ForeignKeyField, ManyToManyField, ReverseField, setMetaOf } from '../fields/relations.ts';
 import type { Deconstructed } from '../typing/fields.ts';
@@ -51,6 +52,10 @@ export class Meta {
   readonly parent: Meta | null;
   readonly fields = new Map<string, AnyField>();
   readonly columns: ColumnField[] = [];
+  /** Other sides of relations that this model does not declare; for our own queries. */
+  readonly hidden = new Map<string, AnyField>();
+  /** Of the table between two models: the model whose field made it. */
+  owner: Meta | null = null;
   /** By attname: `id`, `title`, `authorId`. */
   readonly byAttname = new Map<string, ColumnField>();
   readonly pk: ColumnField;
@@ -98,6 +103,7 @@ export class Meta {
     for (const [name, field] of seen) {
       field.bind(this.name, name);
       this.fields.set(name, field);
+      if (field instanceof ManyToManyField) field.owner = model;
       if (!(field instanceof ColumnField)) continue;
       const other = columnNames.get(field.column.toLowerCase());
       if (other !== undefined || this.byAttname.has(field.attname))
@@ -122,7 +128,7 @@ export class Meta {
     return this.options.abstract === true;
   }
   get app(): string {
-    return this.#app ?? (this.concrete === this ? '' : this.concrete.app);
+    return this.#app ?? this.owner?.app ?? (this.concrete === this ? '' : this.concrete.app);
   }
   /** `app.Name`, or the name alone while there is no app. */
   get label(): string {
@@ -160,6 +166,7 @@ export class Meta {
   /** Foreign keys of all known models that point to this one: what deleting has to look at. */
   get incoming(): readonly Incoming[] {
     if (this.#incoming !== null && this.#incomingAt === generation) return this.#incoming;
+    for (const meta of allMetas()) prepareHook(meta);
     const found: Incoming[] = [];
     for (const meta of allMetas())
       for (const field of meta.columns)
@@ -227,6 +234,15 @@ export function setOnMeta(fn: (meta: Meta, declared: Declared) => void): void {
   onMeta = fn;
 }
 
+/** Sets up the many-to-many tables of a model; related.ts. */
+let prepareHook: (meta: Meta) => void = () => {};
+export function setPrepare(fn: (meta: Meta) => void): void {
+  prepareHook = fn;
+}
+export function prepare(meta: Meta): void {
+  prepareHook(meta);
+}
+
 /** The Meta of a model class. Built at its first use, when all classes that it names exist. */
 export function metaOf(model: unknown): Meta {
   const found = metas.get(model as object);
@@ -267,6 +283,15 @@ export function metaOf(model: unknown): Meta {
   return meta;
 }
 setMetaOf(metaOf);
+setNaming((table, columns) => {
+  const meta = allMetas().find((one) => hasTable(one, table));
+  if (meta === undefined) return { model: table, fields: columns };
+  const fields = columns.map((name) => meta.columns.find((field) => field.column === name)?.name ?? name);
+  return { model: meta.label, fields };
+});
+function hasTable(meta: Meta, table: string): boolean {
+  return (meta.options.table !== undefined || meta.app !== '') && meta.table === table;
+}
 
 /** Gives models their app label, and so their tables. Called by defineApp. */
 export function registerModels(label: string, models: readonly unknown[]): void {
