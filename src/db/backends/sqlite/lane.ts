@@ -127,13 +127,21 @@ export class Lane {
       stdin: false,
     });
     this.#worker = worker;
-    await new Promise<void>((resolve, reject) => {
-      worker.once('message', (message: 'open' | SqliteFailure) => {
-        if (message === 'open') resolve();
-        else reject(Object.assign(new Error(message.failed), { errcode: message.errcode }));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        worker.once('message', (message: 'open' | SqliteFailure) => {
+          if (message === 'open') resolve();
+          else reject(Object.assign(new Error(message.failed), { errcode: message.errcode }));
+        });
+        worker.once('error', reject);
+        worker.once('exit', () => reject(new Error('the worker thread ended before it was ready')));
       });
-      worker.once('error', reject);
-    });
+    } catch (error) {
+      this.#worker = null;
+      this.#opened = null;
+      throw error;
+    }
+    worker.removeAllListeners('exit');
     worker.on('message', this.#receive);
     worker.on('error', this.#lost);
     worker.on('exit', () => this.#lost(new Error('the worker thread ended')));
@@ -233,6 +241,7 @@ export class Lane {
     // The thread closes its connection between batches, so that the log is checkpointed and nothing is cut off.
     await new Promise<void>((resolve) => {
       worker.once('exit', () => resolve());
+      if (worker.threadId === -1) return resolve();
       worker.ref();
       worker.postMessage('close');
     });

@@ -17,5 +17,4 @@ try {
     failed: (error as Error).message,
     errcode: (error as { errcode?: number }).errcode ?? 0,
   });
-  port.close();
 }
