@@ -118,7 +118,8 @@ function validDate(date: Date): Date {
 
 const numberText = (expected: string) => (value: unknown) => {
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string')
-    return String(value);
+    // String(-0) is '0'; PostgreSQL's floats keep the sign.
+    return Object.is(value, -0) ? '-0' : String(value);
   throw new Unencodable(expected);
 };
 
