@@ -21,7 +21,7 @@ export function asResponse(given: unknown, who: () => string): AnyResponse {
 }
 
 /** Promises of other realms and libraries count too. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
+export function isThenable(value: unknown): value is Promise<AnyResponse> {
   return (
     typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
   );
@@ -79,8 +79,8 @@ function guarded(
       const given = inner(request);
       if (given instanceof BaseResponse) return given as AnyResponse;
       if (isThenable(given))
-        return (given as Promise<unknown>).then(
-          (value) => {
+        return given.then(
+          (value: unknown) => {
             if (value instanceof BaseResponse) return value as AnyResponse;
             try {
               return asResponse(value, () => who(request));

@@ -9,6 +9,7 @@ import {
   type Middleware,
   type RequestMessage,
   type RequestSettings,
+  type RouteMatch,
   requestChannel,
   sendResponse,
   type ViewMessage,
@@ -37,23 +38,34 @@ export function pathInfo(scope: { readonly path: string; readonly rootPath: stri
   return rest === '' ? '/' : rest.startsWith('/') ? rest : path;
 }
 
-/** Finds the view and calls it. */
+/** Finds the route, before any middleware runs: they may ask which view it will be. */
+function route(request: HttpRequest, resolver: Resolver): void {
+  const match = resolver.resolve(pathInfo(request.scope));
+  if (match === null) return;
+  request.match = matchOf(match);
+  if (traces.size !== 0) noteRoute(request, match);
+}
+
+/** Calls the view. */
 function dispatcher({ resolver, trailingSlash }: HandlerParts): (request: HttpRequest) => unknown {
   return (request) => {
-    const path = pathInfo(request.scope);
-    const match = resolver.resolve(path);
-    if (match === null) return withOtherSlash(request, path, resolver, trailingSlash);
-    const { leaf, params } = match;
-    request.match = matchOf(match);
-    if (traces.size !== 0) noteRoute(request, match);
-    const view = leaf.view as (request: HttpRequest, params: unknown) => unknown;
+    const { match } = request;
+    if (match === null) return withOtherSlash(request, pathInfo(request.scope), resolver, trailingSlash);
+    const view = match.view as (request: HttpRequest, params: unknown) => unknown;
     if (viewChannel.start.hasSubscribers) return tracedView(request, match, view);
-    return view(request, params);
+    return view(request, match.params);
   };
 }
 
 function matchOf({ leaf, params }: Match): NonNullable<HttpRequest['match']> {
-  return { route: leaf.route, name: leaf.name, namespaces: leaf.namespaces, viewName: leaf.viewName, params };
+  return {
+    route: leaf.route,
+    name: leaf.name,
+    namespaces: leaf.namespaces,
+    viewName: leaf.viewName,
+    params,
+    view: leaf.view,
+  };
 }
 
 /** Messages of the requests under way while somebody listens; empty, and free, when nobody does. */
@@ -71,12 +83,12 @@ const AsyncFunction = (async () => {}).constructor;
 
 function tracedView(
   request: HttpRequest,
-  { leaf, params }: Match,
+  { viewName, route, params }: RouteMatch,
   view: (request: HttpRequest, params: unknown) => unknown,
 ): unknown {
   const message: ViewMessage = {
-    name: leaf.viewName,
-    route: leaf.route,
+    name: viewName,
+    route,
     sync: !(view instanceof AsyncFunction),
   };
   return viewChannel.tracePromise(async () => await view(request, params), message);
@@ -109,18 +121,27 @@ function withOtherSlash(
 
 /** The whole way of a request: composed once, called for each. */
 export function createHandler(parts: HandlerParts): Handler {
-  const { settings, errors } = parts;
+  const { settings, errors, resolver } = parts;
   const viewName = (request: HttpRequest): string => `The view ${request.match?.viewName ?? '(unknown)'}`;
   const chain = composeChain(parts.middleware, dispatcher(parts), viewName, (request, error) =>
     respondTo(errors, request, error),
   );
+  const call: GetResponse = (request) => {
+    try {
+      route(request, resolver);
+    } catch (error) {
+      // A converter failed.
+      return respondTo(errors, request, error);
+    }
+    return chain(request);
+  };
   return (scope, receive, send, watch) => {
     const request = new HttpRequest(scope, receive, settings);
-    if (requestChannel.start.hasSubscribers) return traced(request, chain, send, watch);
-    const response = chain(request);
-    if (isThenable(response)) return finishLater(request, response as Promise<AnyResponse>, send, watch);
-    if (watch && (response as AnyResponse).streaming) watchClient(request);
-    return finish(request, response as AnyResponse, send);
+    if (requestChannel.start.hasSubscribers) return traced(request, call, send, watch);
+    const response = call(request);
+    if (isThenable(response)) return finishLater(request, response, send, watch);
+    if (watch && response.streaming) watchClient(request);
+    return finish(request, response, send);
   };
 }
 
@@ -152,14 +173,14 @@ async function sendDebug(request: HttpRequest, response: AnyResponse, send: Send
   await send({ type: 'http.response.debug', info: { request, response, error: failure.get(request) } });
 }
 
-async function traced(request: HttpRequest, chain: GetResponse, send: Send, watch: boolean): Promise<void> {
+async function traced(request: HttpRequest, call: GetResponse, send: Send, watch: boolean): Promise<void> {
   const message: RequestMessage = { request, method: request.method, path: request.path };
   traces.set(request, message);
   try {
     await requestChannel.tracePromise(async () => {
       if (watch) watchClient(request);
       try {
-        const response = await chain(request);
+        const response = await call(request);
         message.status = response.status;
         if (request.scope.extensions?.['http.response.debug'] !== undefined)
           await sendDebug(request, response, send);

@@ -16,9 +16,31 @@ export {
   type ViewMessage,
   viewChannel,
 } from './channels.ts';
+export {
+  applyPreconditions,
+  type ByteRange,
+  etagMatches,
+  etagOf,
+  evaluatePreconditions,
+  notModified,
+  parseHttpDate,
+  parseRange,
+  type Validators,
+} from './conditional.ts';
 export { type CookieOptions, formatCookie, parseCookies } from './cookies.ts';
+export { contentDisposition } from './disposition.ts';
+export {
+  type EventStreamOptions,
+  EventStreamResponse,
+  type Events,
+  formatEvent,
+  lastEventId,
+  type ServerSentEvent,
+} from './event-stream.ts';
+export { type FileResponseOptions, fileResponse } from './file-response.ts';
 export { type HeaderValues, RequestHeaders, ResponseHeaders, splitList } from './headers.ts';
 export { addressList, isAllowedHost, splitHost } from './host.ts';
+export { contentTypeOf } from './media-types.ts';
 export { bestOf, parseAccept } from './negotiation.ts';
 export { QueryDict } from './query.ts';
 export { HttpRequest, RequestVar, type RouteMatch } from './request.ts';

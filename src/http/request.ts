@@ -22,6 +22,7 @@ export interface RouteMatch {
   /** `namespace:name`, or the view's name where the route has none. */
   readonly viewName: string;
   readonly params: Readonly<Record<string, unknown>>;
+  readonly view: unknown;
 }
 
 /** A typed place for something that middleware puts on a request and views read. */
@@ -50,7 +51,7 @@ export class HttpRequest {
   readonly scope: HttpScope;
   /** The application's, shared by all requests. */
   readonly settings: RequestSettings;
-  /** The route that matched; null in middleware before the view is found. */
+  /** The route that matched, known to middleware already; null when none did. */
   match: RouteMatch | null = noMatch;
   readonly #receive: Receive;
   #incoming: Incoming | null = null;

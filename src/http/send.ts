@@ -1,5 +1,6 @@
 import type { Header, HttpScope, Send } from '../asgi/index.ts';
-import { type BaseResponse, HttpResponse, type StreamingHttpResponse } from './response.ts';
+import { until } from '../asyncio/index.ts';
+import { type BaseResponse, type Chunks, HttpResponse, type StreamingHttpResponse } from './response.ts';
 
 const none = Buffer.alloc(0);
 
@@ -43,14 +44,32 @@ async function both(started: Promise<void>, ended: Promise<void>): Promise<void>
 async function sendStream(scope: HttpScope, response: StreamingHttpResponse, send: Send): Promise<void> {
   try {
     await send({ type: 'http.response.start', status: response.status, headers: response.headers.list });
-    if (scope.method !== 'HEAD' && !hasNoContent(response.status)) {
-      for await (const chunk of response.take()) {
-        const body = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-        if (body.length > 0) await send({ type: 'http.response.body', body, moreBody: true });
-      }
-    }
+    if (scope.method !== 'HEAD' && !hasNoContent(response.status)) await sendChunks(response.take(), send);
     await send({ type: 'http.response.body', body: none, moreBody: false });
   } finally {
     await response.close();
+  }
+}
+
+async function sendChunks(chunks: Chunks, send: Send): Promise<void> {
+  const source = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
+  let done = false;
+  try {
+    while (true) {
+      // A source that hangs in something foreign must not keep a request whose client has left.
+      const next = await until(Promise.resolve(source.next()), 'the next piece of a streaming response');
+      if (next.done) {
+        done = true;
+        return;
+      }
+      const body = typeof next.value === 'string' ? Buffer.from(next.value) : next.value;
+      if (body.length > 0) await send({ type: 'http.response.body', body, moreBody: true });
+    }
+  } finally {
+    if (!done && source.return !== undefined) {
+      const ended = Promise.resolve(source.return()).catch(() => {});
+      // Long enough for a source that ends, not for one that hangs.
+      await Promise.race([ended, new Promise((resolve) => setImmediate(resolve))]);
+    }
   }
 }

@@ -1,0 +1,145 @@
+import { fault } from '../errors/index.ts';
+import { type HttpRequest, HttpResponse, type Middleware } from '../http/index.ts';
+
+/** Counts per key; `take` says how many tokens of how many are left, and when one comes back. */
+export interface RateStore {
+  /** Tries to take one; `windowMs` is the time in which `limit` come back. */
+  take(key: string, limit: number, windowMs: number): Promise<RateResult> | RateResult;
+}
+export interface RateResult {
+  readonly allowed: boolean;
+  readonly remaining: number;
+  /** Until the next is allowed; 0 when it is. */
+  readonly retryAfterMs: number;
+}
+
+export interface RateLimitOptions {
+  /** So many requests … */
+  readonly limit: number;
+  /** … in so many seconds; a burst may use them at once, then they come back evenly. */
+  readonly seconds: number;
+  /** Who is counted. Default: the client's address (of an IPv6 address its /64, since a host has all of that). */
+  readonly key?: (request: HttpRequest) => string | null;
+  /** Default: memory of this process. */
+  readonly store?: RateStore;
+  /** Only these paths. */
+  readonly paths?: RegExp;
+}
+
+/** Limits how often one client may ask; 429 with Retry-After beyond (RFC 6585). */
+export function rateLimit(options: RateLimitOptions): Middleware {
+  const { limit, seconds, key = clientKey, store = new MemoryRateStore(), paths } = options;
+  if (!(Number.isInteger(limit) && limit > 0))
+    throw fault('SBY_MIDDLEWARE_BAD_OPTION', {
+      middleware: 'rateLimit',
+      option: 'limit',
+      why: 'it takes a whole number from 1 on',
+    });
+  if (!(seconds > 0))
+    throw fault('SBY_MIDDLEWARE_BAD_OPTION', {
+      middleware: 'rateLimit',
+      option: 'seconds',
+      why: 'it takes a time above zero',
+    });
+  return function rateLimit(getResponse) {
+    return async (request) => {
+      const who = paths !== undefined && !paths.test(request.path) ? null : key(request);
+      if (who === null) return await getResponse(request);
+      const result = await store.take(who, limit, seconds * 1000);
+      const response = result.allowed
+        ? await getResponse(request)
+        : new HttpResponse('Too Many Requests\n', {
+            status: 429,
+            contentType: 'text/plain; charset=utf-8',
+            headers: { 'retry-after': Math.ceil(result.retryAfterMs / 1000) },
+          });
+      response.headers.set('ratelimit-limit', limit).set('ratelimit-remaining', result.remaining);
+      return response;
+    };
+  };
+}
+
+function clientKey(request: HttpRequest): string {
+  const address = request.clientAddress ?? 'unknown';
+  if (!address.includes(':') || address.startsWith('::ffff:')) return address;
+  const [head = '', tail] = address.split('::');
+  const groups = head.split(':').filter(Boolean);
+  if (tail !== undefined) while (groups.length < 8 - tail.split(':').filter(Boolean).length) groups.push('0');
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}
+
+/**
+ * The generic cell rate algorithm: one number per key, the time at which its bucket will be full again. Bounded: at
+ * most `maxKeys`, those that are full again go first.
+ */
+export class MemoryRateStore implements RateStore {
+  readonly #full = new Map<string, number>();
+  readonly #maxKeys: number;
+
+  constructor(maxKeys = 100_000) {
+    this.#maxKeys = maxKeys;
+  }
+
+  take(key: string, limit: number, windowMs: number): RateResult {
+    const now = performance.now();
+    const step = windowMs / limit;
+    const full = Math.max(this.#full.get(key) ?? 0, now);
+    const next = full + step;
+    const wait = next - windowMs - now;
+    if (wait > 0.001) return { allowed: false, remaining: 0, retryAfterMs: wait };
+    this.#full.delete(key);
+    this.#full.set(key, next);
+    if (this.#full.size > this.#maxKeys) this.#trim(now);
+    return {
+      allowed: true,
+      remaining: Math.max(0, Math.floor((windowMs - (next - now)) / step + 1e-9)),
+      retryAfterMs: 0,
+    };
+  }
+
+  #trim(now: number): void {
+    for (const [key, full] of this.#full) {
+      if (full <= now || this.#full.size > this.#maxKeys) this.#full.delete(key);
+      else break;
+    }
+  }
+}
+
+/** What is needed of a Redis client: `sendCommand` of node-redis; for ioredis give `{ sendCommand: (args) => redis.call(...args) }`. */
+export interface RedisLike {
+  sendCommand(args: string[]): Promise<unknown>;
+}
+
+const script = `local now=redis.call('TIME') now=now[1]*1000+now[2]/1000
+local full=math.max(tonumber(redis.call('GET',KEYS[1]) or '0'),now)
+local step=ARGV[2]/ARGV[1] local nxt=full+step local wait=nxt-ARGV[2]-now
+if wait>0.001 then return {0,0,math.ceil(wait)} end
+redis.call('SET',KEYS[1],string.format('%.3f',nxt),'PX',math.ceil(nxt-now)+1)
+return {1,math.floor((ARGV[2]-(nxt-now))/step+0.000001),0}`;
+
+/** Shared by all processes, in Redis or Valkey. */
+export class RedisRateStore implements RateStore {
+  readonly #redis: RedisLike;
+  readonly #prefix: string;
+
+  constructor(redis: RedisLike, prefix = 'sobaya:rate:') {
+    this.#redis = redis;
+    this.#prefix = prefix;
+  }
+
+  async take(key: string, limit: number, windowMs: number): Promise<RateResult> {
+    const answer = (await this.#redis.sendCommand([
+      'EVAL',
+      script,
+      '1',
+      this.#prefix + key,
+      String(limit),
+      String(windowMs),
+    ])) as [number, number, number];
+    return {
+      allowed: Number(answer[0]) === 1,
+      remaining: Number(answer[1]),
+      retryAfterMs: Number(answer[2]),
+    };
+  }
+}
