@@ -7,6 +7,14 @@ import { QueryDict } from './query.ts';
 import type { HttpRequest } from './request.ts';
 import { safeFilename, UploadedFile, UploadedFiles, UploadFolder } from './uploads.ts';
 
+/** Names of fields and files; longer ones are no names. */
+const longestName = 1000;
+const longName = (): Error =>
+  fault('SBY_HTTP_BAD_BODY', {
+    kind: 'multipart form',
+    why: `a name is longer than ${longestName} characters`,
+  });
+
 export interface Form {
   readonly fields: QueryDict;
   readonly files: UploadedFiles;
@@ -47,7 +55,7 @@ async function readMultipart(request: HttpRequest): Promise<Form> {
     parser = new Busboy({
       headers: { 'content-type': header },
       limits: {
-        fieldNameSize: 1000,
+        fieldNameSize: longestName,
         fieldSize: limits.maxBodySize,
         fields: limits.maxFields,
         fileSize: limits.maxFileSize,
@@ -72,11 +80,13 @@ async function readMultipart(request: HttpRequest): Promise<Form> {
   };
   parser.on('field', (name, value, nameCut, valueCut) => {
     fieldBytes += name.length + value.length;
-    if (nameCut || valueCut || fieldBytes > limits.maxBodySize)
+    if (name.length > longestName) fail(longName());
+    else if (nameCut || valueCut || fieldBytes > limits.maxBodySize)
       fail(tooLarge('A field of the form', limits.maxBodySize, 'maxBodySize'));
     else fields.push([name, value]);
   });
   parser.on('file', (field, stream, filename, _encoding, contentType) => {
+    if (field.length > longestName || (filename ?? '').length > longestName) fail(longName());
     stream.once('limit', () => fail(tooLarge('A file', limits.maxFileSize, 'maxFileSize')));
     const kept = keep(stream, folder, limits.fileMemory).then(({ content, size }) =>
       // A file input that was left empty sends a part without name and content.

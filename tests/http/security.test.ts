@@ -316,7 +316,7 @@ describe('multipart bombs', () => {
       body: `--b\r\ncontent-disposition: form-data; name="${'x'.repeat(100_000)}"\r\n\r\n1\r\n--b--`,
       ...type('multipart/form-data; boundary=b'),
     });
-    assert.deepEqual(long.json(), { files: 0, fields: 0 }, 'a part with a head over the limit is no part');
+    assert.equal(long.status, 400);
     assert.equal(
       (
         await app({}).post('/', {
