@@ -123,8 +123,8 @@ export function report(error: unknown, terminal: Terminal, traceback: boolean): 
       text += `caused by ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`;
   }
   terminal.stderr.write(text);
-  const own = (error as { exitCode?: unknown }).exitCode;
-  if (typeof own === 'number') return own;
+  if (error.code === 'SBY_SERVER_STARTUP_FAILED' || error.code === 'SBY_SERVER_LIFESPAN_UNSUPPORTED')
+    return 3;
   return error.fault === 'usage' || error.fault === 'configuration' ? 2 : 1;
 }
 

@@ -1,5 +1,9 @@
 /** The server: HTTP/1.1 for ASGI applications, on sockets of its own. Behaviour: docs/server-behaviour.md. */
 export { type ServerLog, silentLog, TextLog } from './log.ts';
 export type { ServeOptions } from './options.ts';
+export type { ReloadOptions, SupervisorOptions } from './process/supervisor.ts';
+export { activatedSocket } from './process/systemd.ts';
+export type { WorkerOptions } from './process/worker.ts';
+export { isSupervised, serveAsWorker, supervise } from './processes.ts';
 export { RawConnection } from './raw-connection.ts';
 export { Server, serve } from './server.ts';

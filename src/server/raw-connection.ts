@@ -83,9 +83,10 @@ export class RawConnection implements Transport {
   }
 
   /** The server begins to stop. */
-  shutdown(): void {
+  shutdown(drain = false): void {
     this.#services.stopping = true;
-    this.#protocol.shutdown();
+    this.#services.draining = drain;
+    this.#protocol.shutdown(drain);
   }
 
   /** The peer reads again what has piled up. */

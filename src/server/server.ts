@@ -1,11 +1,11 @@
 import { unlinkSync } from 'node:fs';
 import * as net from 'node:net';
 import type { Application } from '../asgi/index.ts';
-import { rootContext, Scope } from '../asyncio/index.ts';
-import { fault } from '../errors/index.ts';
+import { getRunningLoop, rootContext, Scope } from '../asyncio/index.ts';
 import { Clock } from './clock.ts';
 import { Http1Connection } from './http1/connection.ts';
 import { Lifespan } from './lifespan.ts';
+import { listen, urlOf } from './listen.ts';
 import { type ServerLog, TextLog } from './log.ts';
 import { resolveOptions, type ServeOptions, type ServerOptions } from './options.ts';
 import { createServices, type Services } from './services.ts';
@@ -27,6 +27,8 @@ export class Server {
   #closing: Promise<void> | null = null;
   #onClosed: () => void = () => {};
   #onQuiet: (() => void) | null = null;
+  #requestLimit = Number.POSITIVE_INFINITY;
+  #onRequestLimit: () => void = () => {};
 
   constructor(app: Application, options: ServeOptions) {
     this.options = resolveOptions(options);
@@ -41,6 +43,10 @@ export class Server {
     const { timeoutHeader, timeoutBody, timeoutKeepAlive, timeoutWrite } = this.options;
     this.#clock = new Clock([timeoutHeader, timeoutBody, timeoutKeepAlive, timeoutWrite], (now) => {
       services.now = now;
+      if (services.requests >= this.#requestLimit) {
+        this.#requestLimit = Number.POSITIVE_INFINITY;
+        this.#onRequestLimit();
+      }
       for (const transport of this.#connections) transport.protocol?.tick(now);
     });
     this.#listener = net.createServer(
@@ -60,9 +66,7 @@ export class Server {
 
   /** `http://127.0.0.1:8000`, for people and for clients on this machine. */
   get url(): string {
-    const [host, port] = this.address;
-    if (port === null) return `unix:${host}`;
-    return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+    return urlOf(this.address);
   }
 
   /** Connections that are open. */
@@ -70,11 +74,14 @@ export class Server {
     return this.#connections.size;
   }
 
-  /** Lifespan start-up, then listening: no connection is accepted before the application is ready. */
-  async start(): Promise<void> {
+  /**
+   * Lifespan start-up, then listening: no connection is accepted before the application is ready. A worker does not
+   * listen, it is given connections.
+   */
+  async start(listening = true): Promise<void> {
     try {
       await this.#lifespan.startup();
-      await this.#listen();
+      if (listening) await this.#listen();
     } catch (error) {
       await this.#lifespan.shutdown();
       this.#scope.cancel();
@@ -84,32 +91,15 @@ export class Server {
     this.#clock.start();
   }
 
-  #listen(): Promise<void> {
-    const { host, port, uds, fd, backlog } = this.options;
-    const listener = this.#listener;
-    return new Promise((resolve, reject) => {
-      const name = uds ?? (fd === null ? `${host}:${port}` : `file descriptor ${fd}`);
-      listener.once('error', (cause: NodeJS.ErrnoException) => {
-        reject(
-          cause.code === 'EADDRINUSE'
-            ? fault('SBY_SERVER_ADDRESS_IN_USE', { address: name }, { cause })
-            : fault('SBY_SERVER_CANNOT_LISTEN', { address: name, why: cause.message }, { cause }),
-        );
-      });
-      listener.listen(
-        uds !== null ? { path: uds, backlog } : fd !== null ? { fd } : { host, port, backlog },
-        () => {
-          listener.removeAllListeners('error');
-          // A single accept can fail (too many open files); the next may work.
-          listener.on('error', (error) => this.log.error(`accepting a connection failed: ${error.message}`));
-          const address = listener.address();
-          if (typeof address === 'string') this.#address = [address, null];
-          else if (address !== null) this.#address = [address.address, address.port];
-          this.#services.address = this.#address;
-          resolve();
-        },
-      );
-    });
+  async #listen(): Promise<void> {
+    const { address } = await listen(this.#listener, this.options, this.log);
+    this.#address = address;
+    this.#services.address = address;
+  }
+
+  /** Serves a connection that somebody else has accepted. */
+  accept(socket: net.Socket): void {
+    this.#accept(socket);
   }
 
   #accept(socket: net.Socket): void {
@@ -124,17 +114,46 @@ export class Server {
   #localAddress(socket: net.Socket): Services['address'] {
     // Listening on all addresses, only the connection knows which one was meant.
     const host = this.#address?.[0];
-    if (host === '0.0.0.0' || host === '::') return [socket.localAddress ?? host, socket.localPort ?? 0];
+    if (host === undefined || host === '0.0.0.0' || host === '::')
+      return [socket.localAddress ?? host ?? '', socket.localPort ?? 0];
     return this.#address;
   }
 
   /**
    * Graceful stop: accepts nothing more, closes idle connections, lets running requests finish (for at most
-   * `timeoutGraceful`, then cancels them), then lifespan shutdown. Calling it again hurries nothing.
+   * `timeoutGraceful`, then cancels them), then lifespan shutdown. Calling it again hurries nothing. With `drain`
+   * idle connections are kept for one more request or until their time is over: for a server that another one
+   * replaces, so that no client meets a closed connection.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close(options: { readonly drain?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.drain === true);
     return this.#closing;
+  }
+
+  /** Calls `reached` once when `limit` requests have begun, soon after. */
+  onRequestCount(limit: number, reached: () => void): void {
+    this.#requestLimit = limit;
+    this.#onRequestLimit = reached;
+  }
+
+  /** What runs now, one line per request: its name, for how long, and what it waits for. */
+  running(): string[] {
+    const now = getRunningLoop().time();
+    const lines: string[] = [];
+    for (let scope = this.#services.context.scope.kids; scope !== null; scope = scope.next as Scope | null) {
+      const { task } = scope;
+      if (task === null) continue;
+      const waits = scope.head === null ? '' : `, waits for ${scope.head.describe()}`;
+      lines.push(`${task.name}: ${Math.round(now - task.startedAt)} ms${waits}`);
+    }
+    return lines;
+  }
+
+  /** Writes what runs now to the log. */
+  dump(): void {
+    const lines = this.running();
+    this.log.info(`${lines.length} requests running, ${this.#connections.size} connections`);
+    for (const line of lines) this.log.info(`  ${line}`);
   }
 
   /** Cancels what still runs and drops its connections. For an operator who has waited long enough. */
@@ -143,11 +162,12 @@ export class Server {
     for (const transport of this.#connections) transport.destroy();
   }
 
-  async #close(): Promise<void> {
+  async #close(drain: boolean): Promise<void> {
     const services = this.#services;
     services.stopping = true;
-    this.#listener.close();
-    for (const transport of [...this.#connections]) transport.protocol?.shutdown();
+    services.draining = drain;
+    if (this.#listener.listening) this.#listener.close();
+    for (const transport of [...this.#connections]) transport.protocol?.shutdown(drain);
     let timer: NodeJS.Timeout | undefined;
     if (!this.#quiet) {
       await new Promise<void>((resolve) => {

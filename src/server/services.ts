@@ -21,6 +21,10 @@ export interface Services {
   now: number;
   /** True once the server stops: responses close their connections. */
   stopping: boolean;
+  /** While stopping: another process takes over, so connections may end with their next request. */
+  draining: boolean;
+  /** Requests begun so far. */
+  requests: number;
   /** Hooks for logs and metrics; null costs nothing. */
   onRequest: ((exchange: Exchange) => void) | null;
   onResponse: ((exchange: Exchange) => void) | null;
@@ -44,6 +48,8 @@ export function createServices(
     address: null,
     now: performance.now(),
     stopping: false,
+    draining: false,
+    requests: 0,
     onRequest: null,
     onResponse: null,
     onEnd: null,

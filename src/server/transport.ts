@@ -35,6 +35,9 @@ export interface Protocol {
   drained(): void;
   /** Called about once per clock interval with the coarse time. */
   tick(now: number): void;
-  /** The server stops: finish what runs, begin nothing. */
-  shutdown(): void;
+  /**
+   * The server stops: finish what runs. With `drain` an idle connection is kept for one more request, as a client
+   * may be sending it just now.
+   */
+  shutdown(drain: boolean): void;
 }

@@ -365,8 +365,26 @@ test('work after the response goes on, and does not hold up the next request', a
 
 test('stopping: an idle connection is closed, a running request is finished and says so', async () => {
   const idle = new RawConnection(hello);
+  idle.feed(GET);
+  await idle.settle();
   idle.shutdown();
   assert.ok(idle.ended);
+
+  const fresh = new RawConnection(hello);
+  fresh.shutdown();
+  assert.equal(fresh.ended, false, 'its first request may be on the way');
+  fresh.advance(1000);
+  assert.ok(fresh.ended);
+
+  const drained = new RawConnection(hello);
+  drained.feed(GET);
+  await drained.settle();
+  drained.shutdown(true);
+  assert.equal(drained.ended, false);
+  drained.feed(GET);
+  await drained.settle();
+  assert.match(drained.output, /200 OK[\s\S]*200 OK[\s\S]*connection: close/);
+  assert.ok(drained.ended);
 
   const gate = new Event();
   const app = http(async (scope, receive, send) => {

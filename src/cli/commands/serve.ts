@@ -1,62 +1,132 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { ServeOptions, Server } from '../../server/index.ts';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Command } from 'commander';
+import { fault } from '../../errors/index.ts';
+import type { ServeOptions, Server, WorkerOptions } from '../../server/index.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
+import { declareOptions, optionNames, type Values, valuesFor, withoutDefaults } from '../serve-options.ts';
 
-interface Options {
-  readonly host?: string;
-  readonly port?: number;
-  readonly factory?: boolean;
-  readonly rootPath?: string;
-  readonly lifespan?: 'auto' | 'on' | 'off';
-  readonly timeoutGraceful?: number;
-}
-
-export const command: CommandDefinition<Options> = {
+export const command: CommandDefinition<Values> = {
   name: 'serve',
   summary: 'Serves an ASGI application over HTTP',
 
   configure(command: Command): void {
-    command
-      .argument('[module[:export]]', 'the application (default: --app, then package.json)')
-      .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
-      .option('--port <number>', 'port to listen on, 0 for a free one (default: 8000)', integer)
-      .option('--factory', 'the export is a function that makes the application')
-      .option('--root-path <path>', 'path under which a proxy mounts the application')
-      .addOption(
-        new Option('--lifespan <mode>', 'tell the application of start and stop').choices([
-          'auto',
-          'on',
-          'off',
-        ]),
-      )
-      .option(
-        '--timeout-graceful <seconds>',
-        'time for running requests when stopping (default: 10)',
-        seconds,
-      );
+    command.argument('[module[:export]]', 'the application (default: --app, then package.json)');
+    declareOptions(command);
   },
 
-  async run(context: CommandContext, options: Options, args: readonly string[]): Promise<number> {
-    const { loadApplication } = await import('../application-loader.ts');
-    const { application, file, exportName } = await loadApplication({
-      cwd: context.cwd,
-      spec: args[0] ?? context.app,
-      factory: options.factory === true,
-    });
-    const { serve } = await import('../../server/index.ts');
-    const server = await serve(application, serveOptions(options));
-    context.warn(`Serving ${file}:${exportName} on ${server.url} (stop with ctrl-c)`);
-    await untilStopped(server);
-    // What the application forgot to close must not keep the process; what is closing already may finish.
-    setTimeout(() => process.exit(0), 500).unref();
-    return 0;
+  async run(context: CommandContext, given: Values, args: readonly string[]): Promise<number> {
+    const options = { ...(await configFile(context, given['config'])), ...withoutDefaults(given) };
+    for (const path of (options['envFile'] as string[] | undefined) ?? []) loadEnvironment(context, path);
+    const workers = numberOfWorkers(options);
+    const { isSupervised } = await import('../../server/index.ts');
+    if (!isSupervised() && (workers > 1 || options['reload'] === true))
+      return await superviseWorkers(context, options, workers);
+    return await serveHere(context, options, args);
   },
 };
 
-function serveOptions(options: Options): ServeOptions {
-  const { factory: _, ...rest } = options;
-  const known = new Set(['host', 'port', 'rootPath', 'lifespan', 'timeoutGraceful']);
-  return Object.fromEntries(Object.entries(rest).filter(([name]) => known.has(name)));
+async function serveHere(context: CommandContext, options: Values, args: readonly string[]): Promise<number> {
+  const { loadApplication } = await import('../application-loader.ts');
+  const { activatedSocket, isSupervised, serve, serveAsWorker } = await import('../../server/index.ts');
+  const { application, file, exportName } = await loadApplication({
+    cwd: context.cwd,
+    spec: args[0] ?? context.app,
+    factory: options['factory'] === true,
+  });
+  const serveOptions: Record<string, unknown> = valuesFor('server', options);
+  if (isSupervised()) {
+    const workerOptions = { timeoutStuck: 30_000, ...valuesFor('worker', options) } as WorkerOptions;
+    await serveAsWorker(application, serveOptions as ServeOptions, workerOptions);
+  } else {
+    const activated = activatedSocket();
+    if (activated !== null && serveOptions['fd'] === undefined) serveOptions['fd'] = activated;
+    const server = await serve(application, serveOptions as ServeOptions);
+    context.warn(`Serving ${file}:${exportName} on ${server.url} (stop with ctrl-c)`);
+    await untilStopped(server);
+  }
+  // What the application forgot to close must not keep the process; what is closing already may finish.
+  setTimeout(() => process.exit(0), 500).unref();
+  return 0;
+}
+
+async function superviseWorkers(context: CommandContext, options: Values, workers: number): Promise<number> {
+  const { activatedSocket, supervise } = await import('../../server/index.ts');
+  const serve: Record<string, unknown> = valuesFor('server', options);
+  const activated = activatedSocket();
+  if (activated !== null && serve['fd'] === undefined) serve['fd'] = activated;
+  const graceful = (options['timeoutGraceful'] as number | undefined) ?? 10_000;
+  const code = await supervise({
+    workers: options['reload'] === true ? 1 : workers,
+    exec: process.argv[1] ?? '',
+    args: context.argv,
+    serve,
+    timeoutStop: graceful + 5000,
+    reload:
+      options['reload'] === true
+        ? {
+            directories: (options['reloadDir'] as string[] | undefined) ?? [context.cwd],
+            include: (options['reloadInclude'] as string[] | undefined) ?? [],
+            exclude: (options['reloadExclude'] as string[] | undefined) ?? [],
+          }
+        : null,
+  });
+  setTimeout(() => process.exit(code), 500).unref();
+  return code;
+}
+
+function numberOfWorkers(options: Values): number {
+  const workers = options['workers'] ?? (Number(process.env['WEB_CONCURRENCY']) || 1);
+  if (!Number.isInteger(workers) || (workers as number) < 1)
+    throw fault('SBY_SERVER_BAD_OPTION', {
+      option: '--workers',
+      got: workers,
+      expected: 'a whole number from 1',
+    });
+  if (options['reload'] === true && (workers as number) > 1 && options['workers'] !== undefined)
+    throw fault('SBY_CLI_CONTRADICTION', {
+      one: '--reload',
+      other: '--workers',
+      why: 'reloading is for development, with one worker',
+    });
+  if (options['uds'] !== undefined && (options['port'] !== undefined || options['host'] !== undefined))
+    throw fault('SBY_CLI_CONTRADICTION', {
+      one: '--uds',
+      other: '--host and --port',
+      why: 'the server listens in one place',
+    });
+  return workers as number;
+}
+
+/** Options from a JSON file, or from the default export of a module, under the names of `ServeOptions`. */
+async function configFile(context: CommandContext, path: unknown): Promise<Values> {
+  if (path === undefined) return {};
+  const file = resolve(context.cwd, String(path));
+  let content: unknown;
+  try {
+    content = file.endsWith('.json')
+      ? JSON.parse(readFileSync(file, 'utf8'))
+      : ((await import(pathToFileURL(file).href)) as { default?: unknown }).default;
+  } catch (cause) {
+    throw fault('SBY_CLI_BAD_CONFIG', { path: file, why: (cause as Error).message }, { cause });
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content))
+    throw fault('SBY_CLI_BAD_CONFIG', { path: file, why: 'it holds no object of options' });
+  const known = optionNames();
+  const unknown = Object.keys(content).find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw fault('SBY_CLI_BAD_CONFIG', { path: file, why: `there is no option "${unknown}"` });
+  return content as Values;
+}
+
+function loadEnvironment(context: CommandContext, path: string): void {
+  const file = resolve(context.cwd, path);
+  try {
+    process.loadEnvFile(file);
+  } catch (cause) {
+    throw fault('SBY_CLI_BAD_CONFIG', { path: file, why: (cause as Error).message }, { cause });
+  }
 }
 
 /** The first SIGINT or SIGTERM stops gracefully, the second drops what is left. */
@@ -67,17 +137,8 @@ async function untilStopped(server: Server): Promise<void> {
     if (signals === 1) void server.close();
     else server.closeNow();
   };
-  process.on('SIGINT', stop).on('SIGTERM', stop);
+  const dump = (): void => server.dump();
+  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGUSR2', dump);
   await server.closed;
-  process.off('SIGINT', stop).off('SIGTERM', stop);
-}
-
-function integer(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
-}
-
-function seconds(text: string): number {
-  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('It must be a number of seconds.');
-  return Number(text) * 1000;
+  process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGUSR2', dump);
 }

@@ -109,4 +109,21 @@ export const cliErrors = {
       fix: `As in ${example}`,
     }),
   }),
+  SBY_CLI_CONTRADICTION: entry(UsageError, {
+    about: 'Two options were given that cannot both be meant.',
+    example: { one: '--uds', other: '--port', why: 'the server listens in one place' },
+    parts: ({ one, other, why }: { one: string; other: string; why: string }) => ({
+      what: `${one} and ${other} contradict each other: ${why}`,
+      fix: `Leave out one of them`,
+    }),
+  }),
+  SBY_CLI_BAD_CONFIG: entry(ImproperlyConfigured, {
+    about: 'A file with options or environment variables cannot be used.',
+    example: { path: '/srv/soba/serve.json', why: 'there is no option "prot"' },
+    parts: ({ path, why }: { path: string; why: string }) => ({
+      what: `A configuration file cannot be used: ${why}`,
+      where: path,
+      fix: 'Mend the file or leave the option out',
+    }),
+  }),
 };

@@ -30,6 +30,8 @@ const WRITE_HIGH_WATER = 64 * 1024;
 const DRAIN_LIMIT = 64 * 1024;
 /** How long a closing connection throws away what still comes. */
 const LINGER = 2000;
+/** How long a connection that has sent nothing yet is waited for when the server stops. */
+const FIRST_REQUEST = 500;
 
 export const ASGI = Object.freeze({ version: '3.0', specVersion: '2.5' } as const);
 const EXTENSIONS = Object.freeze({
@@ -58,6 +60,7 @@ export class Http1Connection implements Protocol {
   #holdStart = 0;
   #holdEnd = 0;
   #consuming = false;
+  #served = false;
   /** Inside `feed`, which nothing follows: what it leaves of the ambient context nobody sees. */
   #fed = false;
   #headBegan = false;
@@ -216,6 +219,8 @@ export class Http1Connection implements Protocol {
     // A body that came along makes "100 Continue" superfluous (RFC 9110 10.1.1).
     if (more) exchange.awaitsContinue = false;
     exchange.startedAt = services.now;
+    services.requests++;
+    this.#served = true;
     this.#exchange = exchange;
     this.#bodyBytes = 0;
     this.#deadline = FOREVER;
@@ -379,7 +384,7 @@ export class Http1Connection implements Protocol {
       this.#consumeHold();
       if (this.#phase < CLOSING && this.#paused) this.#throttle();
       if (this.#phase === HEAD && this.#peerDone) this.eof();
-    } else if (this.services.stopping) this.#end();
+    } else if (this.services.stopping && !this.services.draining) this.#end();
   }
 
   #refuse(refusal: Refusal): void {
@@ -473,7 +478,13 @@ export class Http1Connection implements Protocol {
     }
   }
 
-  shutdown(): void {
-    if (this.idle && !this.#parser.started) this.#end();
+  shutdown(drain: boolean): void {
+    if (!this.idle || this.#parser.started) return;
+    if (this.#served) {
+      if (!drain) this.#end();
+    } else {
+      // Just accepted: its first request is on the way, or it is of no use.
+      this.#deadline = Math.min(this.#deadline, this.services.now + FIRST_REQUEST);
+    }
   }
 }

@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+export const fixtures: string = join(import.meta.dirname, 'fixtures');
+
+/** A `sobaya …` process with what it has printed so far. */
+export class Running {
+  readonly child: ChildProcess;
+  text = '';
+  readonly exit: Promise<number | null>;
+  readonly #waiters = new Set<() => void>();
+
+  constructor(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
+    const main = join(import.meta.dirname, '../../src/cli/main.ts');
+    this.child = spawn(process.execPath, ['--conditions=sobaya:source', main, ...args], {
+      cwd: options.cwd ?? fixtures,
+      env: { ...process.env, NODE_TEST_CONTEXT: '', ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (chunk: string) => {
+        this.text += chunk;
+        for (const waiter of this.#waiters) waiter();
+      });
+    }
+    this.exit = once(this.child, 'close').then(([code]) => {
+      for (const waiter of this.#waiters) waiter();
+      return code as number | null;
+    });
+  }
+
+  /** Waits until the output holds `pattern`, `times` times. */
+  async says(pattern: RegExp, times = 1): Promise<RegExpMatchArray> {
+    const all = new RegExp(pattern.source, `${pattern.flags.replace('g', '')}g`);
+    while ((this.text.match(all)?.length ?? 0) < times) {
+      if (this.child.exitCode !== null) throw new Error(`ended without saying ${pattern}:\n${this.text}`);
+      await new Promise<void>((resolve) => {
+        const waiter = (): void => {
+          this.#waiters.delete(waiter);
+          resolve();
+        };
+        this.#waiters.add(waiter);
+      });
+    }
+    return this.text.match(pattern)!;
+  }
+
+  async port(): Promise<number> {
+    return Number((await this.says(/ on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
+  }
+
+  async stop(): Promise<number | null> {
+    this.child.kill('SIGTERM');
+    return await this.exit;
+  }
+}
