@@ -25,7 +25,7 @@ import {
   until,
   withSignal,
 } from 'sobaya/asyncio';
-import { virtualClock } from '../../src/test/virtual-clock.ts';
+import { virtualClock } from 'sobaya/test';
 
 /** Runs `fn` in a task that has been cancelled already, as a `finally` block would. */
 async function inCancelled<T>(fn: () => T | PromiseLike<T>): Promise<T> {

@@ -16,7 +16,7 @@ import {
   timeoutAt,
   waitFor,
 } from 'sobaya/asyncio';
-import { virtualClock } from '../../src/test/virtual-clock.ts';
+import { virtualClock } from 'sobaya/test';
 
 test('timeout: inside, waits fail with a CancelledError; outside, a TimeoutError is thrown with it as cause.', async () => {
   using clock = virtualClock();

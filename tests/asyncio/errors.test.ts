@@ -14,7 +14,7 @@ import {
   type Task,
   taskGroup,
 } from 'sobaya/asyncio';
-import { virtualClock } from '../../src/test/virtual-clock.ts';
+import { virtualClock } from 'sobaya/test';
 
 const reported: string[] = [];
 let before: NeverRetrievedHandler;

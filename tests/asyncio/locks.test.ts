@@ -15,7 +15,7 @@ import {
   sleepForever,
   timeout,
 } from 'sobaya/asyncio';
-import { virtualClock } from '../../src/test/virtual-clock.ts';
+import { virtualClock } from 'sobaya/test';
 
 test('Lock: using, run, statistics, owner', async () => {
   const lock = new Lock('stove');

@@ -15,7 +15,7 @@ import {
   timeout,
   until,
 } from 'sobaya/asyncio';
-import { virtualClock } from '../../src/test/virtual-clock.ts';
+import { virtualClock } from 'sobaya/test';
 
 test('callSoon, callLater, callAt: order, cancelling, context', async () => {
   using clock = virtualClock();

@@ -14,7 +14,7 @@ import {
   type TaskGroup,
   taskGroup,
 } from 'sobaya/asyncio';
-import { virtualClock } from '../../src/test/virtual-clock.ts';
+import { virtualClock } from 'sobaya/test';
 
 const name = (error: unknown): string => (error as Error).name;
 

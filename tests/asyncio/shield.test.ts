@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createTask, shield, sleep, sleepForever, timeout } from 'sobaya/asyncio';
-import { virtualClock } from '../../src/test/virtual-clock.ts';
+import { virtualClock } from 'sobaya/test';
 
 test('shield(fn) runs to its end although the scope around it is cancelled.', async () => {
   using clock = virtualClock();

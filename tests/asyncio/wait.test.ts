@@ -10,7 +10,7 @@ import {
   type Task,
   wait,
 } from 'sobaya/asyncio';
-import { virtualClock } from '../../src/test/virtual-clock.ts';
+import { virtualClock } from 'sobaya/test';
 
 const after = (ms: number, value: string) => async (): Promise<string> => {
   await sleep(ms);
