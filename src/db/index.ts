@@ -42,6 +42,7 @@ export {
   Sum,
   Variance,
 } from './expressions/aggregates.ts';
+export * from './expressions/functions.ts';
 export { Case, Exists, F, OuterRef, Q, rawSql, Subquery, Value, When } from './expressions/values.ts';
 export { columnName, tableName } from './fields/field.ts';
 export {

@@ -64,7 +64,7 @@ export class AggregateExpr extends Expr {
   resolve(r: Resolver): Node {
     const args = this.arguments.map((argument) => argument.resolve(r));
     for (const argument of args)
-      if (argument.aggregate)
+      if (argument.aggregate && !r.summarize)
         throw fault('SBY_DB_BAD_QUERY', {
           model: r.query.meta.label,
           problem: `cannot compute ${this.name}() of an aggregate`,

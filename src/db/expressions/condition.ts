@@ -1,7 +1,7 @@
 import { fault } from '../../errors/index.ts';
 import { isInstance } from '../model/base.ts';
 import { type Given, isNull, lookupNode, SubNode } from '../sql/lookups.ts';
-import { ColumnNode, NOTHING, type Node, WhereNode } from '../sql/nodes.ts';
+import { BOOLEAN, ColumnNode, NOTHING, type Node, WhereNode } from '../sql/nodes.ts';
 import { type ManyHop, Query } from '../sql/query.ts';
 import { selectSql } from '../sql/select.ts';
 import { Expr, type Resolver, type Writer } from './expression.ts';
@@ -105,8 +105,7 @@ export function leaf(r: Resolver, key: string, given: (query: Query) => Given, s
   const { query } = r;
   const hop = sign.branch ? query.manyHop(key) : null;
   if (hop !== null) return splitExclude(r, key, hop, given);
-  const used = r.reuse ?? new Set<string>();
-  const target = query.walk(key, used);
+  const target = query.walk(key, r.reuse);
   const site = { path: key, relation: target.relation };
   const { node, lookup } = lookupNode(target.node, target.rest, given(query), site);
   if (!sign.current || target.annotation !== null || lookup === 'isnull') return node;
@@ -115,7 +114,7 @@ export function leaf(r: Resolver, key: string, given: (query: Query) => Given, s
   const column = innermost(target.node);
   if (column?.nullable) extra.push(isNull(target.node, false));
   for (const side of node.children.slice(1))
-    if (side instanceof ColumnNode && side.nullable) extra.push(isNull(side, false));
+    if (side instanceof ColumnNode && side.field.null) extra.push(isNull(side, false));
   return extra.length === 0 ? node : new WhereNode('AND', false, [node, ...extra]);
 }
 
@@ -142,22 +141,26 @@ function splitExclude(r: Resolver, key: string, hop: ManyHop, given: (query: Que
   // If the same filter() already speaks of one of the many rows, it is that row which is excluded.
   const same = [...query.joins.values()].find(
     (join) =>
-      join.parent === alias && join.key === hop.key && join.meta === hop.meta && r.reuse?.has(join.alias),
+      join.parent === alias &&
+      join.key === hop.key &&
+      join.meta === hop.meta &&
+      (r.reuse === null || r.reuse.has(join.alias)),
   );
-  if (same !== undefined) {
-    sub = inner;
-    sub.where.push(condition);
-    restrict = equal(inner.column(inner.base, hop.meta.pk), query.column(same.alias, hop.meta.pk));
-  } else if (condition.demands().has(inner.base)) {
-    sub = inner;
-    sub.where.push(condition);
-    restrict = equal(inner.column(inner.base, hop.back), query.column(alias, hop.back.target));
-  } else {
+  // Every alias of the inner query hangs on its first table.
+  const demanded = [...condition.demands()].some((one) => one === inner.base || inner.joins.has(one));
+  if (!demanded) {
     // The condition may hold where there is no row at all: the outer join has to be made inside.
     sub = new Query(hop.from, prefix, query);
     const path = key.split('__').slice(hop.prefix.length).join('__');
     sub.where.push(build(sub, path));
     restrict = equal(sub.column(sub.base, hop.from.pk), query.column(alias, hop.from.pk));
+  } else {
+    sub = inner;
+    sub.where.push(condition);
+    restrict =
+      same === undefined
+        ? equal(inner.column(inner.base, hop.back), query.column(alias, hop.back.target))
+        : equal(inner.column(inner.base, hop.meta.pk), query.column(same.alias, hop.meta.pk));
   }
   sub.where.unshift(restrict);
   return new ExistsNode(sub);
@@ -180,7 +183,7 @@ class EqualNode extends WhereNode {
 
 export class ExistsNode extends SubNode {
   constructor(query: Query) {
-    super((c) => selectSql(query, c, 'exists'), []);
+    super((c) => selectSql(query, c, 'exists'), [], BOOLEAN);
   }
   override sql(c: Parameters<Node['sql']>[0]): string {
     return `EXISTS ${super.sql(c)}`;

@@ -43,6 +43,8 @@ export interface Resolver {
   readonly offset: number;
   /** Joins that may be reused; null for any. */
   readonly reuse: Set<string> | null;
+  /** In aggregate(): what is aggregated may be an aggregate of each row itself. */
+  readonly summarize?: boolean;
 }
 
 /** Something that is computed by the database. */

@@ -42,7 +42,7 @@ export async function aggregate(
   const compiled = set.compile(to, `aggregate ${w.text}`, (query, c) => {
     const nodes: Node[] = [];
     for (const [i, expr] of exprs.entries()) {
-      const node = expr.resolve({ query, slots, offset: 0, reuse: null });
+      const node = expr.resolve({ query, slots, offset: 0, reuse: null, summarize: true });
       if (!node.aggregate)
         throw fault('SBY_DB_BAD_QUERY', {
           model: query.meta.label,

@@ -206,9 +206,9 @@ export class QuerySetImpl implements QuerySource {
       [...this.vals, count],
     );
   }
-  slice(start: number, end?: number): this {
+  slice(start: number, end?: number | null): this {
     if (!Number.isSafeInteger(start) || start < 0) throw badSlice(this.meta, start, 'slice');
-    if (end === undefined) return this.offset(start);
+    if (end === undefined || end === null) return start === 0 ? this : this.offset(start);
     if (!Number.isSafeInteger(end) || end < 0) throw badSlice(this.meta, end, 'slice');
     const length = Math.max(0, end - start);
     return start === 0 ? this.limit(length) : this.limit(length).offset(start);

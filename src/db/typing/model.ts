@@ -296,7 +296,7 @@ export interface QuerySet<M, X = {}, R = Inst<M>> extends PromiseLike<R[]>, Asyn
   limit(count: number): QuerySet<M, X, R>;
   offset(count: number): QuerySet<M, X, R>;
   /** Rows from `start` up to, not including, `end`: Django's [start:end]. */
-  slice(start: number, end?: number): QuerySet<M, X, R>;
+  slice(start: number, end?: number | null): QuerySet<M, X, R>;
   values(): QuerySet<M, X, Flat<Columns<FieldsOf<M>> & { [K in keyof X]: PathValue<X, K & string> }>>;
   values<const P extends Paths<FieldsOf<M>> | Paths<X>>(
     ...paths: P[]
