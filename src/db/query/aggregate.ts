@@ -49,6 +49,12 @@ export async function aggregate(
           problem: `has "${names[i]}" in aggregate(), which is no aggregate`,
           fix: 'Use Count(), Sum(), …, or annotate()',
         });
+      if (nodes.some((other) => node.children.includes(other)))
+        throw fault('SBY_DB_BAD_QUERY', {
+          model: query.meta.label,
+          problem: `has "${names[i]}" in aggregate() over another aggregate of the same call`,
+          fix: 'Give the aggregates names that are no fields',
+        });
       nodes.push(node);
       // Later ones may refer to earlier ones.
       query.annotations.set(names[i] as string, { node, selected: false });

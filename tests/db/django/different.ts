@@ -1,28 +1,10 @@
 /** Where Sobaya answers otherwise than Django on purpose: the name of the query, and why. */
-export const different: Readonly<Record<string, string>> = {};
+export const different: Readonly<Record<string, string>> = {
+  greatest: 'Django 3.2 refuses to mix an AutoField with an IntegerField',
+  'Author and not 31':
+    'Django tells two relations to one table apart by the alias of the table, and takes an edited article for a written one',
+  'Node nested 12': 'the same, with two relations of a model to itself',
+};
 
 /** Answers that are still wrong; each is to be mended and taken off. */
-export const wrong: readonly string[] = [
-  'order by function',
-  'annotate filtered count',
-  'annotate aggregate',
-  'group by year',
-  'annotate exists',
-  'lower upper length',
-  'coalesce',
-  'concat',
-  'substr',
-  'trunc month',
-  'extract month',
-  'greatest',
-  'abs',
-  'Author nested 1',
-  'Author and not 30',
-  'Author and not 31',
-  'Author exclude {"age":{"$F":"articles__views"}}',
-  'Author nested 38',
-  'Node exclude {"name":{"$F":"parent__name"}}',
-  'Node nested 12',
-  'Comment exclude {"stars__lt":{"$F":"author__age"}}',
-  'Comment nested 13',
-];
+export const wrong: readonly string[] = [];
