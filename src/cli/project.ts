@@ -19,7 +19,10 @@ export interface Project {
 }
 
 /** Loads the application and takes its apps and databases. */
-export async function loadProject(context: CommandContext): Promise<Project> {
+export async function loadProject(
+  context: CommandContext,
+  needs: { readonly apps?: boolean } = {},
+): Promise<Project> {
   const { application, file } = await context.application();
   const { apps, databases } = application as Application & {
     apps?: readonly ProjectApp[];
@@ -27,8 +30,11 @@ export async function loadProject(context: CommandContext): Promise<Project> {
   };
   if (apps === undefined || databases === undefined)
     throw fault('SBY_CLI_NO_MODELS', { file, what: 'apps and databases' });
-  if (databases === null || apps.length === 0)
-    throw fault('SBY_CLI_NO_MODELS', { file, what: databases === null ? 'databases' : 'apps' });
+  if (databases === null || databases.aliases.length === 0 || (apps.length === 0 && needs.apps !== false))
+    throw fault('SBY_CLI_NO_MODELS', {
+      file,
+      what: databases === null || databases.aliases.length === 0 ? 'databases' : 'apps',
+    });
   return { application, apps, databases };
 }
 

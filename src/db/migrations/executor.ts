@@ -157,7 +157,15 @@ export class MigrationExecutor {
     const waiting = (): void =>
       options.onEvent?.({ type: 'waiting', what: 'another process that migrates this database' });
     return exclusively(this.backend, waiting, async () => {
-      await this.#withBusyRetry(() => this.recorder.ensure(), options);
+      try {
+        await this.#withBusyRetry(() => this.recorder.ensure(), options);
+      } catch (cause) {
+        throw fault(
+          'SBY_MIGRATIONS_NO_RECORDS',
+          { alias: this.backend.alias, reason: reasonOf(cause as Error) },
+          { cause },
+        );
+      }
       const applied = await this.recorder.applied();
       const graph = this.loader.graph(applied);
       this.#checkPast(graph, applied, options);

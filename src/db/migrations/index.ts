@@ -1,4 +1,22 @@
 /** Migrations: what files in `migrations/` folders import, and what commands and tools use. */
+
+export {
+  type Drift,
+  findDrift,
+  type LiveColumn,
+  type LiveForeignKey,
+  type LiveIndex,
+  type LiveTable,
+  liveTables,
+  type SchemaBackend,
+  SchemaEditor,
+  schemaEditor,
+  schemaSpec,
+  type TableSpec,
+  tableOf,
+  tablesOf,
+  throughModel,
+} from '../schema/index.ts';
 export { Autodetector, suggestName } from './autodetector.ts';
 export {
   type MigrateEvent,
@@ -10,6 +28,7 @@ export {
 export { decodeValue, encodeValue, type FieldBuilders, field, type SqlText } from './fields.ts';
 export { MigrationGraph } from './graph.ts';
 export { HistoricalApps, type HistoricalModel } from './history.ts';
+export { inspectModels } from './inspect.ts';
 export { type Finding, type Hazard, type LintInput, lintMigration } from './linter.ts';
 export { liveState, type ModelApp } from './live.ts';
 export { folderOf, type MigrationApp, MigrationLoader } from './loader.ts';
@@ -33,5 +52,6 @@ export {
   TerminalQuestioner,
 } from './questioner.ts';
 export { type Applied, MigrationRecorder } from './recorder.ts';
+export { type Squashed, type SquashOptions, squash } from './squash.ts';
 export { type FieldState, type ModelState, type PartState, ProjectState } from './state.ts';
 export { MigrationWriter } from './writer.ts';

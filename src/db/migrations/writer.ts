@@ -72,6 +72,7 @@ export class MigrationWriter {
     if (value instanceof Date) return `new Date(${quote(value.toISOString())})`;
     if (value instanceof Uint8Array) return `Uint8Array.from([${[...value].join(', ')}])`;
     if (value instanceof Operation) return this.#operation(value, indent);
+    if (typeof value === 'function') return functionText(value as () => unknown);
     if (Array.isArray(value))
       return this.#list(
         '[',
@@ -123,6 +124,17 @@ export class MigrationWriter {
     const pad = ' '.repeat(indent + 2);
     return `${open}\n${items.map((item) => `${pad}${item},\n`).join('')}${' '.repeat(indent)}${close}`;
   }
+}
+
+/** The source of a data step; a method's shorthand becomes a function of its own. */
+function functionText(fn: () => unknown): string {
+  const text = fn.toString();
+  if (/\[native code\]\s*\}$/.test(text)) throw fault('SBY_MIGRATIONS_CANNOT_WRITE', { got: fn });
+  if (/^(async\s+)?(function\b|\(|[\w$]+\s*=>)/.test(text)) return text;
+  return text.replace(
+    /^(async\s+)?(\*?)\s*/,
+    (_, isAsync: string | undefined, star: string) => `${isAsync ?? ''}function${star} `,
+  );
 }
 
 export function quote(text: string): string {

@@ -126,4 +126,58 @@ export const cliErrors = {
       fix: 'Mend the file or leave the option out',
     }),
   }),
+  SBY_CLI_BAD_FIXTURE: entry(UsageError, {
+    about: 'A file given to loaddata holds something that cannot be loaded. Nothing of it is kept.',
+    example: { file: 'menu.json', number: 3, problem: 'there is no model shop.Dish' },
+    parts: ({ file, number, problem }: { file: string; number: number; problem: string }) => ({
+      what: `Object ${number} cannot be loaded: ${problem}`,
+      where: file,
+      fix: 'Nothing was loaded: the database is as it was',
+    }),
+  }),
+  SBY_CLI_FIXTURE_REFERENCE: entry(UsageError, {
+    about:
+      'After all objects of a file were written, one refers to a row that is neither in the file nor in the database.',
+    example: {
+      file: 'menu.json',
+      problem: 'row 9 of shop_article refers to a row of shop_author that does not exist',
+    },
+    parts: ({ file, problem }: { file: string; problem: string }) => ({
+      what: `The file does not hold together: ${problem}`,
+      where: file,
+      fix: 'Nothing was loaded: the database is as it was',
+    }),
+  }),
+  SBY_CLI_UNKNOWN_TABLE: entry(UsageError, {
+    about: 'The database has no table or view of this name.',
+    example: { table: 'shop_artcle', known: ['shop_article'] as readonly string[] },
+    parts: ({ table, known }: { table: string; known: readonly string[] }) => ({
+      what: `The database has no table ${describe(table)}`,
+      fix: `It has: ${known.slice(0, 20).join(', ') || '(none)'}`,
+    }),
+  }),
+  SBY_CLI_NO_FILE: entry(UsageError, {
+    about: 'A file that a command shall read or write cannot be opened.',
+    example: { path: 'menu.json', reason: 'ENOENT: no such file or directory' },
+    parts: ({ path, reason }: { path: string; reason: string }) => ({
+      what: `The file cannot be opened: ${reason}`,
+      where: path,
+    }),
+  }),
+  SBY_CLI_NOT_CONFIRMED: entry(UsageError, {
+    about: 'A command that deletes data asks first, and there is no terminal to ask on.',
+    example: { what: 'Deleting all rows of "default"', flag: '--no-input' },
+    parts: ({ what, flag }: { what: string; flag: string }) => ({
+      what: `${what} was not confirmed`,
+      fix: `Nothing was changed. On a script give ${flag}`,
+    }),
+  }),
+  SBY_CLI_NO_PROGRAM: entry(ImproperlyConfigured, {
+    about: "The database's own command-line client is not installed.",
+    example: { program: 'psql', vendor: 'postgresql' },
+    parts: ({ program, vendor }: { program: string; vendor: string }) => ({
+      what: `The program ${program}, the client of ${vendor}, was not found`,
+      fix: 'Install it, or put it on PATH; sobaya shell works without it',
+    }),
+  }),
 };

@@ -36,6 +36,15 @@ export const migrationsErrors = {
       fix: `${d.state}. ${d.next}`,
     }),
   }),
+  SBY_MIGRATIONS_NO_RECORDS: entry(OperationalError, {
+    about:
+      'The table in which a database keeps its migrations cannot be read or made: no permission, a full disk, a lock held by another process.',
+    example: { alias: 'default', reason: 'attempt to write a readonly database' },
+    parts: ({ alias, reason }: { alias: string; reason: string }) => ({
+      what: `The database ${describe(alias)} cannot keep its record of migrations: ${reason}`,
+      fix: 'Nothing was changed. Give the user of this database the right to create tables, make room, or wait for the other process; then run sobaya migrate again',
+    }),
+  }),
   SBY_MIGRATIONS_NO_MODEL: entry(UsageError, {
     about: 'An operation names a model that does not exist at that point of the history.',
     example: { model: 'shop.Autor', known: ['Author'] as readonly string[] },

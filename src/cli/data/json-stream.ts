@@ -1,0 +1,58 @@
+/** Objects out of a JSON array, or out of lines of JSON, without reading all of it first. */
+import { fault } from '../../errors/index.ts';
+
+const SPACE = /\s/;
+
+/** Yields every object at the top of `[{…}, {…}]` or of `{…}\n{…}\n`, with its number, counted from 1. */
+export async function* jsonObjects(
+  chunks: AsyncIterable<string>,
+  file: string,
+): AsyncGenerator<readonly [unknown, number]> {
+  let text = '';
+  let at = 0;
+  let depth = 0;
+  let start = -1;
+  let inString = false;
+  let escaped = false;
+  let number = 0;
+  let mode: 'start' | 'array' | 'lines' | 'end' = 'start';
+  const bad = (problem: string): Error => fault('SBY_CLI_BAD_FIXTURE', { file, number: number + 1, problem });
+  for await (const chunk of chunks) {
+    text = start < 0 ? text.slice(at) + chunk : text.slice(start) + chunk;
+    at = start < 0 ? 0 : at - start;
+    if (start >= 0) start = 0;
+    for (; at < text.length; at++) {
+      const char = text[at] as string;
+      if (start >= 0) {
+        if (inString) {
+          if (escaped) escaped = false;
+          else if (char === '\\') escaped = true;
+          else if (char === '"') inString = false;
+        } else if (char === '"') inString = true;
+        else if (char === '{' || char === '[') depth++;
+        else if ((char === '}' || char === ']') && --depth === 0) {
+          let value: unknown;
+          try {
+            value = JSON.parse(text.slice(start, at + 1));
+          } catch (error) {
+            throw bad((error as Error).message);
+          }
+          number++;
+          start = -1;
+          yield [value, number];
+        }
+        continue;
+      }
+      if (SPACE.test(char) || char === '\ufeff') continue;
+      if (char === '{' && mode !== 'end') {
+        if (mode === 'start') mode = 'lines';
+        start = at;
+        depth = 1;
+      } else if (char === '[' && mode === 'start') mode = 'array';
+      else if (char === ']' && mode === 'array') mode = 'end';
+      else if (char !== ',' || mode !== 'array')
+        throw bad(`${JSON.stringify(char)} where an object should begin`);
+    }
+  }
+  if (start >= 0 || mode === 'array') throw bad('the file ends in the middle');
+}
