@@ -16,6 +16,7 @@ export {
   type ViewMessage,
   viewChannel,
 } from './channels.ts';
+export { type ConditionOptions, condition } from './condition.ts';
 export {
   applyPreconditions,
   type ByteRange,
@@ -41,6 +42,21 @@ export { type FileResponseOptions, fileResponse } from './file-response.ts';
 export { type HeaderValues, RequestHeaders, ResponseHeaders, splitList } from './headers.ts';
 export { addressList, isAllowedHost, splitHost } from './host.ts';
 export { contentTypeOf } from './media-types.ts';
+export {
+  type CacheControl,
+  cacheControl,
+  type MethodsView,
+  type MethodTable,
+  methods,
+  neverCache,
+  onResponse,
+  requireGet,
+  requireMethods,
+  requirePost,
+  requireSafe,
+  varyOn,
+  viewMethods,
+} from './methods.ts';
 export { bestOf, parseAccept } from './negotiation.ts';
 export { QueryDict } from './query.ts';
 export { HttpRequest, RequestVar, type RouteMatch } from './request.ts';

@@ -195,4 +195,12 @@ export const httpErrors = {
     example: { got: '/%zz' },
     parts: ({ got }: { got: string }) => ({ what: `The address ${describe(got)} cannot be read` }),
   }),
+  SBY_HTTP_BAD_METHODS: entry(UsageError, {
+    about: 'methods() takes an object of views, named by the methods they answer.',
+    example: { method: 'get', got: undefined as unknown },
+    parts: ({ method, got }: { method: string; got: unknown }) => ({
+      what: `methods() cannot use ${describe(got)} for the method ${describe(method)}`,
+      fix: 'Write methods({ GET: view, POST: view }), with upper-case names and functions',
+    }),
+  }),
 };

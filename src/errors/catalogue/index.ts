@@ -9,6 +9,7 @@ import { httpErrors } from './http.ts';
 import { i18nErrors } from './i18n.ts';
 import { middlewareErrors } from './middleware.ts';
 import { migrationsErrors } from './migrations.ts';
+import { openapiErrors } from './openapi.ts';
 import { postgresqlErrors } from './postgresql.ts';
 import { serverErrors } from './server.ts';
 import { syncErrors } from './sync.ts';
@@ -32,6 +33,7 @@ export const catalogueByRoom = {
   db: dbErrors,
   migrations: migrationsErrors,
   templates: templatesErrors,
+  openapi: openapiErrors,
   xray: xrayErrors,
   application: applicationErrors,
   test: testErrors,
@@ -52,6 +54,7 @@ export const catalogue = {
   ...dbErrors,
   ...migrationsErrors,
   ...templatesErrors,
+  ...openapiErrors,
   ...xrayErrors,
   ...applicationErrors,
   ...testErrors,

@@ -1,0 +1,28 @@
+import type { Schema } from './endpoint.ts';
+
+export type JsonSchema = Record<string, unknown>;
+
+/** Gives JSON Schema for schemas that cannot do it themselves; undefined: cannot either. */
+export type SchemaConverter = (schema: Schema, side: 'input' | 'output') => JsonSchema | undefined;
+
+interface WithJsonSchema {
+  readonly jsonSchema?: Record<'input' | 'output', (options: { target: string }) => JsonSchema>;
+}
+
+/** The JSON Schema (2020-12) of a schema, by Standard JSON Schema or `convert`; null when nobody knows it. */
+export function jsonSchemaOf(
+  schema: Schema,
+  side: 'input' | 'output',
+  convert?: SchemaConverter,
+): JsonSchema | null {
+  const converted = convert?.(schema, side);
+  if (converted !== undefined) return converted;
+  const own = (schema['~standard'] as WithJsonSchema).jsonSchema;
+  if (own === undefined) return null;
+  try {
+    return own[side]({ target: 'draft-2020-12' });
+  } catch {
+    // What has no counterpart in JSON Schema, such as a transform, is any value.
+    return null;
+  }
+}
