@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { createApp, Http404, include, path } from 'sobaya';
 import { methods } from 'sobaya/http';
 import { securityHeaders } from 'sobaya/middleware';
@@ -182,6 +183,16 @@ test('the document: paths, parameters, bodies, responses, shared and recursive s
       at.split('/').reduce<unknown>((value, key) => (value as Record<string, unknown>)?.[key], document),
       at,
     );
+});
+
+test('an independent validator finds nothing wrong with it', async () => {
+  const document = (await client.get('/api/openapi.json')).json<object>();
+  const validator = new Validator();
+  const result = await validator.validate(document);
+  assert.deepEqual(result, { valid: true });
+  assert.equal(validator.version, '3.1');
+  const broken = await new Validator().validate({ ...document, paths: { nope: 3 } });
+  assert.equal(broken.valid, false, 'the validator does validate');
 });
 
 test('the page is one file with a nonce, escaped', async () => {
