@@ -1,4 +1,4 @@
-import { UsageError } from '../base.ts';
+import { ImproperlyConfigured, UsageError } from '../base.ts';
 import { describe, entry } from './define.ts';
 
 export const asgiErrors = {
@@ -9,6 +9,65 @@ export const asgiErrors = {
     parts: ({ type, application }: { type: unknown; application: string }) => ({
       what: `${application} does not handle scopes of type ${describe(type)}`,
       fix: 'Route this kind of connection to an application that does',
+    }),
+  }),
+  SBY_ASGI_EVENT_ORDER: entry(UsageError, {
+    about: 'An event came where the protocol has another one. docs/asgi/ shows the order of each protocol.',
+    example: { side: 'application', got: 'http.response.body', expected: 'http.response.start' },
+    parts: ({ side, got, expected }: { side: string; got: string; expected: string }) => ({
+      what: `The ${side} sent ${got} where ASGI expects ${expected}`,
+      fix: 'See the order of events in docs/asgi/',
+    }),
+  }),
+  SBY_ASGI_BAD_EVENT: entry(UsageError, {
+    about: 'A field of an event or of the scope has the wrong type or value.',
+    example: {
+      side: 'application',
+      type: 'http.response.start',
+      field: 'status',
+      got: '200' as unknown,
+      expected: 'an integer from 100 to 999',
+    },
+    parts: ({
+      side,
+      type,
+      field,
+      got,
+      expected,
+    }: {
+      side: string;
+      type: string;
+      field: string;
+      got: unknown;
+      expected: string;
+    }) => ({
+      what: `The ${side} gave ${type} with ${field} ${describe(got)}`,
+      fix: `It must be ${expected}`,
+    }),
+  }),
+  SBY_ASGI_NO_RESPONSE: entry(UsageError, {
+    about: 'The application returned before its response was complete.',
+    example: { request: 'GET /orders/' },
+    parts: ({ request }: { request: string }) => ({
+      what: 'The application returned before its response was complete',
+      where: request,
+      fix: 'Send http.response.start, then http.response.body events, the last with moreBody false or absent',
+    }),
+  }),
+  SBY_ASGI_NO_OUTPUT: entry(UsageError, {
+    about: 'A communicator waited for an event that the application did not send.',
+    example: { ms: 1000, ended: false },
+    parts: ({ ms, ended }: { ms: number; ended: boolean }) => ({
+      what: ended
+        ? 'The application has ended and sends nothing more'
+        : `The application sent nothing for ${ms} ms`,
+    }),
+  }),
+  SBY_ASGI_STARTUP_FAILED: entry(ImproperlyConfigured, {
+    about: 'The application answered lifespan.startup with lifespan.startup.failed: it cannot serve.',
+    example: { why: 'the database cannot be opened' },
+    parts: ({ why }: { why: string }) => ({
+      what: `The application did not start: ${why}`,
     }),
   }),
 };
