@@ -43,6 +43,8 @@ export type { DebugOptions } from './debug/mode.ts';
 export { Event, type EventStatistics } from './event.ts';
 export { gather } from './gather.ts';
 export { TaskGroup, type TaskGroupOptions, taskGroup } from './group.ts';
+export { Inspection, type InspectionOptions, openInspection, type ProcessReport } from './inspection/open.ts';
+export { type Inspected, inspectProcesses } from './inspection/read.ts';
 export { CapacityLimiter, type CapacityLimiterStatistics } from './limiter.ts';
 export { Held, Lock, type LockStatistics } from './lock.ts';
 export {

@@ -24,10 +24,15 @@ export interface TreeNode {
 /** How much of a wait's text is shown: query texts can be long. */
 const longest = 200;
 
+/** Names of requests and texts of queries come from elsewhere: nothing in them may move a terminal's cursor. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+}
+
 function node(scope: Scope, time: number): TreeNode {
   const waits: string[] = [];
   for (let waiter: Waiter | null = scope.head; waiter !== null; waiter = waiter.next) {
-    const text = waiter.describe();
+    const text = oneLine(waiter.describe());
     waits.push(text.length > longest ? `${text.slice(0, longest - 1)}…` : text);
   }
   const children: TreeNode[] = [];
@@ -35,7 +40,7 @@ function node(scope: Scope, time: number): TreeNode {
   const { task } = scope;
   return {
     kind: task !== null ? 'task' : scope.owner === null ? 'program' : 'scope',
-    name: task?.name ?? (scope.kind || 'scope'),
+    name: oneLine(task?.name ?? (scope.kind || 'scope')),
     id: task?.id ?? null,
     state: scope.cancelled ? 'cancelling' : 'running',
     age: task === null ? null : Math.max(0, Math.round(time - task.startedAt)),

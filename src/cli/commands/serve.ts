@@ -36,6 +36,12 @@ async function serveHere(context: CommandContext, options: Values, args: readonl
     factory: options['factory'] === true,
   });
   const serveOptions: Record<string, unknown> = valuesFor('server', options);
+  const { debugMode, debugWanted, openInspection } = await import('../../asyncio/index.ts');
+  if (debugWanted()) await debugMode();
+  // For `sobaya ps`. Serving matters more than being looked at.
+  await openInspection({ name: `${file}:${exportName}` }).catch((error: Error) =>
+    context.traceback ? context.warn(error.message) : undefined,
+  );
   if (isSupervised()) {
     const workerOptions = { timeoutStuck: 30_000, ...valuesFor('worker', options) } as WorkerOptions;
     await serveAsWorker(application, serveOptions as ServeOptions, workerOptions);

@@ -1,4 +1,4 @@
-import { UsageError } from '../base.ts';
+import { OperationalError, UsageError } from '../base.ts';
 import {
   BrokenBarrierError,
   CancelledError,
@@ -207,6 +207,15 @@ export const asyncioErrors = {
     parts: (_: object) => ({
       what: 'runInExecutor() got no executor and there is no default one',
       fix: "Give it a pool: new ThreadPool() from 'sobaya/sync', or set one with setDefaultExecutor()",
+    }),
+  }),
+  SBY_ASYNCIO_INSPECTION_FOLDER: entry(OperationalError, {
+    about:
+      'The sockets of `sobaya ps` lie in a folder that belongs to the user and that nobody else can enter. One that somebody else made is not used.',
+    example: { folder: '/tmp/sobaya-1000' },
+    parts: ({ folder }: { folder: string }) => ({
+      what: `${folder} is no folder of this user alone, so this process cannot be looked at with sobaya ps`,
+      fix: 'Remove it, or set XDG_RUNTIME_DIR to a private folder',
     }),
   }),
 };

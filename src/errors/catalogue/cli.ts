@@ -180,4 +180,13 @@ export const cliErrors = {
       fix: 'Install it, or put it on PATH; sobaya shell works without it',
     }),
   }),
+  SBY_CLI_NO_PROCESS: entry(UsageError, {
+    about:
+      '`sobaya ps` and `sobaya pstree` look at processes of `sobaya serve`, and at programs that call openInspection().',
+    example: { pid: 4242 as number | null },
+    parts: ({ pid }: { pid: number | null }) => ({
+      what: pid === null ? 'No process of this user can be looked at' : `Process ${pid} cannot be looked at`,
+      fix: 'Start one with sobaya serve; a program of your own calls openInspection() from sobaya/asyncio. Both have to run as the same user',
+    }),
+  }),
 };

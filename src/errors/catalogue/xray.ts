@@ -1,2 +1,24 @@
+import { BadRequest, UsageError } from '../base.ts';
+import { describe, entry } from './define.ts';
+
 /** Errors of the room `xray`. */
-export const xrayErrors = {};
+export const xrayErrors = {
+  SBY_XRAY_BAD_OPTION: entry(UsageError, {
+    about: 'An option of xray() or record() has a value that cannot work.',
+    example: { option: 'sample', got: 7 as unknown, expected: 'a share between 0 and 1' },
+    parts: ({ option, got, expected }: { option: string; got: unknown; expected: string }) => ({
+      what: `The option "${option}" is ${describe(got)}`,
+      where: 'xray',
+      fix: `Give ${expected}`,
+    }),
+  }),
+  SBY_XRAY_BAD_FILE: entry(BadRequest, {
+    about:
+      'A file given to `sobaya xray` or to the page was not written by x-ray, was changed since, or is too big.',
+    example: { file: 'notes.json', problem: 'it has no "format"' },
+    parts: ({ file, problem }: { file: string; problem: string }) => ({
+      what: `${file} is no x-ray recording: ${problem}`,
+      fix: 'Export one from the page /__xray__/ or with `sobaya xray --export FILE`',
+    }),
+  }),
+};

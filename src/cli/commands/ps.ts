@@ -1,0 +1,50 @@
+import type { TreeNode } from '../../asyncio/index.ts';
+import type { CommandContext, CommandDefinition } from '../command.ts';
+import { askProcesses, chooseProcess, type ProcessOptions } from '../process-choice.ts';
+
+const headings = ['PID', 'TASK', 'AGE', 'STATE', 'NAME', 'WAITS FOR'] as const;
+
+export const command: CommandDefinition<ProcessOptions> = {
+  name: 'ps',
+  summary: 'Lists the tasks of running processes, and what each waits for',
+  configure: chooseProcess,
+
+  async run(context: CommandContext, options: ProcessOptions, args: readonly string[]): Promise<void> {
+    const rows: string[][] = [];
+    for (const { report } of await askProcesses(context, options, args[0])) {
+      if (report === null) continue;
+      for (const node of report.tree) addTasks(rows, report.pid, node);
+    }
+    if (options.json !== true) context.print(table([[...headings], ...rows]));
+  },
+};
+
+/** One row per task; what the scopes inside a task wait for is in the task's row. */
+function addTasks(rows: string[][], pid: number, node: TreeNode): void {
+  if (node.kind === 'task') {
+    const { id, age, state, name } = node;
+    rows.push([String(pid), String(id), seconds(age ?? 0), state, name, waitsOf(node).join(', ')]);
+  }
+  for (const child of node.children) addTasks(rows, pid, child);
+}
+
+function waitsOf(node: TreeNode): string[] {
+  const inner = node.children.flatMap((child) =>
+    child.kind === 'task' ? [`task ${child.name} #${child.id}`] : waitsOf(child),
+  );
+  return [...node.waits, ...inner];
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = headings.map((_, column) => Math.max(...rows.map((row) => [...(row[column] ?? '')].length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
