@@ -18,4 +18,4 @@ export {
   StreamingHttpResponse,
   type View,
 } from './http/index.ts';
-export { include, path, rePath, reverse, reverser } from './urls/index.ts';
+export { include, path, rePath, reverse, reverser, websocket } from './urls/index.ts';

@@ -13,9 +13,10 @@ import type { HttpRequest, RequestSettings } from '../http/index.ts';
 import { currentUrlconf, Resolver, registerResolver, type Urlconf } from '../urls/index.ts';
 import type { App } from './define-app.ts';
 import type { ErrorResponder } from './error-responses.ts';
-import { createHandler, type Handler } from './handler.ts';
+import { createHandler } from './handler.ts';
 import { Life, serveLifespan } from './lifespan.ts';
 import { type AppOptions, checkAppOptions, settingsFrom } from './options.ts';
+import { serveWebSocket } from './websocket.ts';
 
 /** The application: called by servers, and the one place that knows its configuration. */
 export interface SobayaApplication extends Application {
@@ -54,6 +55,7 @@ export function createApp(options: AppOptions = {}): SobayaApplication {
     errors,
     trailingSlash: options.trailingSlash ?? 'append',
   });
+  const sockets = { resolver, settings, report: errors.report };
   const life = new Life({ databases, apps, hook: options.lifespan });
   const urlconf: Urlconf = { resolver, prefix: '' };
   const contextVars: ReadonlyMap<ContextVar<unknown>, unknown> = new Map<ContextVar<unknown>, unknown>([
@@ -66,11 +68,11 @@ export function createApp(options: AppOptions = {}): SobayaApplication {
       case 'http':
         if (currentContext().vars === contextVars && scope.rootPath === '')
           return handler(scope, receive, send, false);
-        return inOwnTask(scope, receive, send, handler, contextVars);
+        return inOwnTask(scope, () => handler(scope, receive, send, true), contextVars);
       case 'lifespan':
         return serveLifespan(life, scope, receive, send);
       case 'websocket':
-        return refuseWebSocket(scope, receive, send);
+        return inOwnTask(scope, () => serveWebSocket(sockets, scope, receive, send), contextVars);
       default:
         return Promise.reject(
           fault('SBY_APPLICATION_WRONG_SCOPE', { type: String((scope as { type: unknown }).type) }),
@@ -124,10 +126,8 @@ function merge(outer: Vars | null, own: Vars): Vars {
  * request becomes a task, with its leaving client as the end of it.
  */
 async function inOwnTask(
-  scope: HttpScope,
-  receive: Receive,
-  send: Send,
-  handler: Handler,
+  scope: HttpScope | WebSocketScope,
+  serve: () => Promise<void>,
   own: Vars,
 ): Promise<void> {
   const outer = currentContext();
@@ -137,18 +137,8 @@ async function inOwnTask(
     vars = new Map(vars).set(currentUrlconf as ContextVar<unknown>, { resolver, prefix: scope.rootPath });
   }
   const context = new Context(outer.scope, outer.task, vars, outer.trace, outer.span);
-  const task = new Task<void>(
-    () => handler(scope, receive, send, true),
-    context,
-    `${scope.method} ${scope.path}`,
-    null,
-  );
-  await task;
-}
-
-async function refuseWebSocket(_scope: WebSocketScope, receive: Receive, send: Send): Promise<void> {
-  await receive();
-  await send({ type: 'websocket.close', code: 1000 });
+  const name = `${scope.type === 'http' ? scope.method : 'WebSocket'} ${scope.path}`;
+  await new Task<void>(serve, context, name, null);
 }
 
 function databasesFrom(given: AppOptions['databases']): Databases {

@@ -87,3 +87,4 @@ export { type RedirectOptions, redirect, safeRedirectTarget } from './shortcuts.
 export { Signer, type UnsignOptions } from './signing.ts';
 export { safeFilename, UploadedFile, UploadedFiles } from './uploads.ts';
 export type { AsyncView, GetResponse, Middleware, View, ViewResult } from './view.ts';
+export { type AcceptOptions, type Message, WebSocketConnection, type WebSocketView } from './websocket.ts';

@@ -5,6 +5,7 @@ import { Exchange } from './exchange.ts';
 import { Lifespan } from './lifespan.ts';
 import { encodePayload, type Payload } from './payload.ts';
 import { StreamedResponse, TestResponse } from './response.ts';
+import { TestWebSocket } from './websocket.ts';
 
 export interface ClientOptions {
   /** Sent with every request. */
@@ -134,6 +135,31 @@ export class Client {
     this.#keepCookies(head.headers);
     this.#raise(exchange);
     return new StreamedResponse(exchange, head, exchange.scope.rawPath, []);
+  }
+
+  /** Opens a WebSocket connection. */
+  async websocket(
+    path: string,
+    options: TestRequestOptions & { readonly subprotocols?: readonly string[] } = {},
+  ): Promise<TestWebSocket> {
+    await this.#lifespan.start();
+    const { method: _, ...scope } = requestScope('GET', path, {
+      host: this.#options.host,
+      secure: options.secure ?? this.#options.secure,
+      clientAddress: this.#options.clientAddress,
+      query: options.query,
+      rootPath: options.rootPath,
+      state: { ...this.#lifespan.state },
+      headers: Object.entries({ ...this.#options.headers, ...options.headers }),
+      cookies: this.cookies,
+    });
+    return await TestWebSocket.connect(this.app, {
+      ...scope,
+      type: 'websocket',
+      scheme: scope.scheme === 'https' ? 'wss' : 'ws',
+      subprotocols: options.subprotocols ?? [],
+      extensions: { 'websocket.http.response': {} },
+    });
   }
 
   #raise(exchange: Exchange): void {

@@ -10,3 +10,4 @@ export { CookieStore } from './cookie-store.ts';
 export type { FilePayload, Payload } from './payload.ts';
 export { StreamedResponse, TestResponse } from './response.ts';
 export { VirtualClock, type VirtualClockOptions, virtualClock } from './virtual-clock.ts';
+export { TestWebSocket } from './websocket.ts';

@@ -9,10 +9,13 @@ export {
   path,
   pattern,
   rePath,
+  socketOrigins,
   type UrlInclude,
   type UrlPattern,
   type Urls,
   type ViewFor,
+  type WebSocketOptions,
+  websocket,
 } from './patterns.ts';
 export { Resolver, type ReverseOptions } from './resolver.ts';
 export {

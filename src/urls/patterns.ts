@@ -1,5 +1,5 @@
 import { fault } from '../errors/index.ts';
-import type { HttpRequest, ViewResult } from '../http/index.ts';
+import type { HttpRequest, ViewResult, WebSocketConnection } from '../http/index.ts';
 import type { AnyView, LocalConverters, ParamsOf } from './types.ts';
 
 export interface PathOptions<
@@ -82,6 +82,33 @@ export function rePath<V extends AnyView, const N extends string = never>(
     });
   return pattern('http', regex.source, regex, view, options as PathOptions) as UrlPattern<string, N, V>;
 }
+
+export interface WebSocketOptions<N extends string = string> {
+  readonly name?: N;
+  /**
+   * Pages of which origins may connect; a browser sends cookies whatever page it is on. Default: only this site.
+   * Programs that send no Origin may always.
+   */
+  readonly origins?: '*' | readonly string[];
+}
+
+/** A route for WebSocket connections: `websocket('chat/<slug:room>/', async (socket, { room }) => { for await (const message of socket) … })`. */
+export function websocket<
+  const R extends string,
+  V extends (socket: WebSocketConnection, params: ParamsOf<R>) => unknown,
+  const N extends string = never,
+>(
+  route: R,
+  view: V & ((socket: WebSocketConnection, params: ParamsOf<R>) => unknown),
+  options: WebSocketOptions<N> = {},
+): UrlPattern<R, N, V> {
+  checkView(route, view);
+  socketOrigins.set(view, options.origins ?? []);
+  return pattern('websocket', route, null, view, options as PathOptions) as UrlPattern<R, N, V>;
+}
+
+/** For builders: the origins a WebSocket view takes besides its own site. */
+export const socketOrigins = new WeakMap<object, '*' | readonly string[]>();
 
 /** For builders: any kind of pattern. */
 export function pattern(

@@ -203,4 +203,21 @@ export const httpErrors = {
       fix: 'Write methods({ GET: view, POST: view }), with upper-case names and functions',
     }),
   }),
+  SBY_HTTP_SOCKET_STATE: entry(UsageError, {
+    about: 'A WebSocket connection is accepted or rejected once, before anything else.',
+    example: { callee: 'accept', state: 'open' },
+    parts: ({ callee, state }: { callee: string; state: string }) => ({
+      what: `${callee}() was called on a WebSocket connection that is ${state}`,
+      fix: 'Accept or reject a connection once, before messages are read or sent',
+    }),
+  }),
+  SBY_HTTP_SOCKET_PROTOCOL: entry(UsageError, {
+    about: 'A server may only choose a subprotocol that the client offers (RFC 6455, 4.2.2).',
+    example: { got: 'soba.v2', offered: ['soba.v1'] as readonly string[] },
+    parts: ({ got, offered }: { got: string; offered: readonly string[] }) => ({
+      what: `The client does not offer the subprotocol ${describe(got)}`,
+      where: offered.length > 0 ? `it offers ${offered.join(', ')}` : 'it offers none',
+      fix: 'Choose one of socket.subprotocols, or none',
+    }),
+  }),
 };

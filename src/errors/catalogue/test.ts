@@ -51,4 +51,12 @@ export const testErrors = {
       where: request,
     }),
   }),
+  SBY_TEST_SOCKET_REFUSED: entry(OperationalError, {
+    about: 'The application refused a WebSocket connection of the test client.',
+    example: { path: '/chat/', status: 403 },
+    parts: ({ path, status }: { path: string; status: number }) => ({
+      what: `The WebSocket connection was refused with ${status}`,
+      where: path,
+    }),
+  }),
 };
