@@ -82,3 +82,21 @@ test('a malformed URL is refused without showing its password', () => {
     },
   );
 });
+
+test('databases that were closed can be opened again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sobaya-db-'));
+  try {
+    const databases = new Databases({ default: `sqlite:${join(folder, 'again.sqlite3')}` });
+    for (const turn of [1, 2, 3]) {
+      await databases.open();
+      const backend = databases.get();
+      await backend.script('CREATE TABLE IF NOT EXISTS soba (id INTEGER PRIMARY KEY)');
+      await backend.execute('INSERT INTO soba DEFAULT VALUES', []);
+      const { rows } = await backend.execute('SELECT count(*) FROM soba', []);
+      assert.deepEqual(rows, [[turn]]);
+      await databases.close();
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

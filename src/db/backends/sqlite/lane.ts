@@ -231,20 +231,28 @@ export class Lane {
     Atomics.store(this.#stop, 0, id);
   }
 
+  /** Answers what was asked, ends the thread, and is as new: it can be opened again. */
   async close(): Promise<void> {
     this.#closed = true;
+    if (this.#opened !== null) await this.#opened.catch(() => {});
     this.#engine?.close();
+    this.#engine = null;
     const worker = this.#worker;
-    if (worker === null) return;
-    this.#worker = null;
-    worker.removeAllListeners('exit');
-    // The thread closes its connection between batches, so that the log is checkpointed and nothing is cut off.
-    await new Promise<void>((resolve) => {
-      worker.once('exit', () => resolve());
-      if (worker.threadId === -1) return resolve();
-      worker.ref();
-      worker.postMessage('close');
-    });
+    if (worker !== null) {
+      this.#flush();
+      this.#worker = null;
+      worker.removeAllListeners('exit');
+      // The thread closes its connection between batches, so that the log is checkpointed and nothing is cut off.
+      await new Promise<void>((resolve) => {
+        worker.once('exit', () => resolve());
+        if (worker.threadId === -1) return resolve();
+        worker.ref();
+        worker.postMessage('close');
+      });
+    }
+    this.#lost(new Error('the database was closed'));
+    this.#opened = null;
+    this.#closed = false;
   }
 }
 let lastNumber = 0;
