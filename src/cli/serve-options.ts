@@ -172,6 +172,27 @@ const rows: readonly OptionRow[] = [
     for: 'server',
   },
   {
+    group: 'WebSockets',
+    flags: '--ws-max-size <bytes>',
+    about: 'longest message (16 MiB)',
+    parse: integer,
+    for: 'server',
+  },
+  {
+    group: 'WebSockets',
+    flags: '--ws-ping-interval <seconds>',
+    about: 'how often clients are pinged (20)',
+    parse: seconds,
+    for: 'server',
+  },
+  {
+    group: 'WebSockets',
+    flags: '--ws-ping-timeout <seconds>',
+    about: 'how long an answer may take (20)',
+    parse: seconds,
+    for: 'server',
+  },
+  {
     group: 'Time-outs',
     flags: '--timeout-header <seconds>',
     about: 'from the first byte of a head to its end (10)',

@@ -9,8 +9,9 @@ import type {
   ReceiveEvent,
   SendEvent,
 } from '../asgi/index.ts';
-import { type Context, currentContext, Task, Waiter } from '../asyncio/index.ts';
+import { type Context, Task } from '../asyncio/index.ts';
 import { fault, isSobayaError } from '../errors/index.ts';
+import { type EventWaiter, wait } from './event-waiter.ts';
 import type { Services } from './services.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -32,52 +33,6 @@ export const TRAILERS = 3;
 export const COMPLETE = 4;
 /** Broken off: nothing more may be sent. */
 export const ABORTED = 5;
-
-/** A wait inside `receive` or `send`; ends early when the scope of whoever waits is cancelled. */
-class EventWaiter<T> extends Waiter {
-  readonly resolve: (value: T) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly what: string;
-  settled = false;
-
-  constructor(what: string, resolve: (value: T) => void, reject: (reason: unknown) => void) {
-    super();
-    this.what = what;
-    this.resolve = resolve;
-    this.reject = reject;
-  }
-
-  settle(value: T): void {
-    this.settled = true;
-    this.unlink();
-    this.resolve(value);
-  }
-
-  fail(reason: unknown): void {
-    this.settled = true;
-    this.unlink();
-    this.reject(reason);
-  }
-
-  override onCancel(reason: unknown): void {
-    this.settled = true;
-    this.reject(reason);
-  }
-
-  override describe(): string {
-    return this.what;
-  }
-}
-
-function wait<T>(list: EventWaiter<T>[], what: string): Promise<T> {
-  const { scope } = currentContext();
-  if (scope.cancelled) return Promise.reject(scope.reason);
-  return new Promise<T>((resolve, reject) => {
-    const waiter = new EventWaiter<T>(what, resolve, reject);
-    list.push(waiter);
-    scope.link(waiter);
-  });
-}
 
 /**
  * One request and its response, whatever protocol carries them: the application's `receive` and `send`, the

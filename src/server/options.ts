@@ -41,6 +41,12 @@ export interface ServeOptions {
   readonly timeoutWrite?: number;
   /** A graceful stop waits so long for running requests before it cancels them. Default 10 000. */
   readonly timeoutGraceful?: number;
+  /** Longest WebSocket message. Default 16 MiB. */
+  readonly wsMaxSize?: number;
+  /** A WebSocket is pinged this often; 0 for never. Default 20 000. */
+  readonly wsPingInterval?: number;
+  /** A ping must be answered in this time; 0 for any. Default 20 000. */
+  readonly wsPingTimeout?: number;
   /** `server: sobaya` in responses. Default true. */
   readonly serverHeader?: boolean;
   /** `date` in responses (RFC 9110 6.6.1). Default true. */
@@ -68,6 +74,9 @@ const defaults = {
   timeoutKeepAlive: 5000,
   timeoutWrite: 30_000,
   timeoutGraceful: 10_000,
+  wsMaxSize: 16 * 1024 * 1024,
+  wsPingInterval: 20_000,
+  wsPingTimeout: 20_000,
   serverHeader: true,
   dateHeader: true,
   uds: null,

@@ -33,7 +33,7 @@ export class RawConnection implements Transport {
   peerReads = true;
   /** How often bytes were handed to the operating system. */
   writes = 0;
-  readonly #protocol: Protocol;
+  #protocol: Protocol;
   readonly #services: Services;
   readonly #scope: Scope;
   readonly #output: Buffer[] = [];
@@ -147,6 +147,10 @@ export class RawConnection implements Transport {
     const unread = this.#unread;
     this.#unread = [];
     for (const buffer of unread) this.feed(buffer);
+  }
+
+  switchTo(protocol: Protocol): void {
+    this.#protocol = protocol;
   }
 
   end(): void {

@@ -17,6 +17,8 @@ export interface Transport {
   /** No more `feed` until `resume`. */
   pause(): void;
   resume(): void;
+  /** Another protocol takes over. */
+  switchTo(protocol: Protocol): void;
   /** Sends what was written, then FIN. */
   end(): void;
   /** Drops the connection and what was not sent yet. */

@@ -1,8 +1,10 @@
-import type { HttpScope } from '../../asgi/index.ts';
+import type { HttpScope, WebSocketScope } from '../../asgi/index.ts';
 import { isSobayaError } from '../../errors/index.ts';
 import { BODY_HIGH_WATER, COMPLETE } from '../exchange.ts';
 import type { Services } from '../services.ts';
 import type { Protocol, Transport } from '../transport.ts';
+import { WebSocketConnection } from '../websocket/connection.ts';
+import { asksForWebSocket, readHandshake } from '../websocket/handshake.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import { Http1Exchange } from './exchange.ts';
 import { HeadParser, type RequestHead } from './head-parser.ts';
@@ -20,6 +22,8 @@ const WAIT = 4;
 /** Nothing is read any more but thrown away, until the peer closes (RFC 9112 9.6). */
 const CLOSING = 5;
 const CLOSED = 6;
+/** Another protocol has the connection. */
+const SWITCHED = 7;
 
 const FOREVER = Number.POSITIVE_INFINITY;
 /** Bytes of pipelined requests that may wait before reading stops. */
@@ -39,6 +43,7 @@ const EXTENSIONS = Object.freeze({
   'http.response.trailers': {},
   'http.response.pathsend': {},
 } as const);
+const EXTENSIONS_WEBSOCKET = Object.freeze({ 'websocket.http.response': {} } as const);
 const EXTENSIONS_10 = Object.freeze({ 'http.response.pathsend': {} } as const);
 
 /**
@@ -71,6 +76,7 @@ export class Http1Connection implements Protocol {
   #writeDeadline = FOREVER;
   /** A large piece of a body is being sent from the application's own memory. */
   borrowed = false;
+  #successor: Protocol | null = null;
 
   constructor(transport: Transport, services: Services) {
     this.transport = transport;
@@ -179,6 +185,9 @@ export class Http1Connection implements Protocol {
           }
           case WAIT:
             return at;
+          case SWITCHED:
+            this.#successor?.feed(buffer, at, end);
+            return end;
           default:
             return end;
         }
@@ -199,6 +208,10 @@ export class Http1Connection implements Protocol {
     const limit = options.limitRequestBody;
     if (limit > 0 && head.contentLength > limit)
       throw refuse(413, `the body has ${head.contentLength} bytes, and at most ${limit} are accepted`);
+    if (asksForWebSocket(head)) {
+      this.#upgrade(head);
+      return;
+    }
     const scope: HttpScope = {
       type: 'http',
       asgi: ASGI,
@@ -234,6 +247,38 @@ export class Http1Connection implements Protocol {
       if (!exchange.awaitsContinue) this.#deadline = services.now + options.timeoutBody;
     }
     exchange.start(services.app, services.context, this.#fed);
+  }
+
+  #upgrade(head: RequestHead): void {
+    const { transport, services } = this;
+    const handshake = readHandshake(head);
+    if (typeof handshake === 'number') {
+      if (handshake === 400) throw refuse(400, 'the WebSocket handshake is malformed');
+      this.respondAndClose(426, false, 'sec-websocket-version: 13\r\n');
+      return;
+    }
+    const scope: WebSocketScope = {
+      type: 'websocket',
+      asgi: ASGI,
+      httpVersion: '1.1',
+      scheme: transport.encrypted ? 'wss' : 'ws',
+      path: head.path,
+      rawPath: head.rawPath,
+      queryString: head.queryString,
+      rootPath: services.options.rootPath,
+      headers: head.headers,
+      client: transport.client,
+      server: transport.server,
+      subprotocols: handshake.subprotocols,
+      state: { ...services.state },
+      extensions: EXTENSIONS_WEBSOCKET,
+    };
+    const connection = new WebSocketConnection(transport, services, scope, handshake);
+    this.#phase = SWITCHED;
+    this.#deadline = FOREVER;
+    this.#successor = connection;
+    transport.switchTo(connection);
+    void connection.start();
   }
 
   #body(buffer: Buffer, start: number, end: number): void {
@@ -403,11 +448,11 @@ export class Http1Connection implements Protocol {
   }
 
   /** A short answer of the server's own, the last on this connection. */
-  respondAndClose(status: number, bodiless: boolean): void {
+  respondAndClose(status: number, bodiless: boolean, fields = ''): void {
     if (this.#phase >= CLOSING) return;
     const { options, date } = this.services;
     const body = `${status} ${reasonPhrase(status)}\n`;
-    let head = `${statusLine(status)}content-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n`;
+    let head = `${statusLine(status)}content-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n${fields}`;
     if (options.dateHeader) head += `date: ${date.get(this.services.now)}\r\n`;
     if (options.serverHeader) head += 'server: sobaya\r\n';
     this.transport.write(`${head}\r\n${bodiless ? '' : body}`);

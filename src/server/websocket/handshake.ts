@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+import type { Headers } from '../../asgi/index.ts';
+import type { RequestHead } from '../http1/head-parser.ts';
+
+export interface Handshake {
+  /** What the answer's Sec-WebSocket-Accept says. */
+  readonly accept: string;
+  readonly subprotocols: readonly string[];
+}
+
+/** True when the request asks for a WebSocket, well or badly. */
+export function asksForWebSocket(head: RequestHead): boolean {
+  return head.upgrade === 'websocket' && head.method === 'GET';
+}
+
+/** Checks the request of RFC 6455 4.2.1; a number is the status to refuse it with. */
+export function readHandshake(head: RequestHead): Handshake | 400 | 426 {
+  const keys = valuesOf(head.headers, 'sec-websocket-key');
+  const versions = valuesOf(head.headers, 'sec-websocket-version');
+  if (versions.length !== 1 || versions[0] !== '13') return 426;
+  const key = keys[0];
+  if (keys.length !== 1 || key === undefined || !/^[A-Za-z0-9+/]{21}[AQgw]==$/.test(key)) return 400;
+  if (head.chunked || head.contentLength > 0) return 400;
+  const subprotocols = valuesOf(head.headers, 'sec-websocket-protocol')
+    .flatMap((value) => value.split(','))
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+  return { accept, subprotocols };
+}
+
+function valuesOf(headers: Headers, name: string): string[] {
+  return headers.filter((header) => header[0] === name).map((header) => header[1]);
+}
