@@ -79,7 +79,18 @@ export {
 } from './fields/functions.ts';
 export { type Meta, type ModelState, metaOf, registeredModels, registerModels } from './model/meta.ts';
 export { Model } from './model/model.ts';
-export type { ModelOptions } from './model/options.ts';
+export type { Deconstructible, ModelOptions } from './model/options.ts';
+export {
+  type CheckOptions,
+  checkConstraint,
+  type ExclusionOptions,
+  exclusionConstraint,
+  type IndexOptions,
+  index,
+  type PartCondition,
+  type UniqueOptions,
+  uniqueConstraint,
+} from './model/parts.ts';
 export {
   type AtomicOptions,
   atomic,

@@ -80,7 +80,8 @@ export class ManyToManyField extends AnyField {
 
   deconstruct(): Deconstructed {
     const options = { ...plainOptions(this.options), to: metaOf(this.to).label } as Record<string, unknown>;
-    if (this.options['through'] !== undefined) options['through'] = metaOf(this.through).label;
+    const { through } = this.options;
+    if (typeof through === 'function') options['through'] = metaOf((through as () => unknown)()).label;
     return { kind: this.kind, options };
   }
 }

@@ -258,8 +258,7 @@ function renameInCondition(value: unknown, from: string, to: string): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const changed: Record<string, unknown> = {};
   for (const [key, item] of Object.entries(value)) {
-    const isName =
-      (key === 'field' || key === 'f' || key === 'name' || key === 'path') && typeof item === 'string';
+    const isName = key === '$field' && typeof item === 'string';
     changed[renamePath(key, from, to)] = isName
       ? renamePath(item as string, from, to)
       : renameInCondition(item, from, to);

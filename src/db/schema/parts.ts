@@ -1,5 +1,6 @@
 /** Indexes and constraints of a model's options, from plain data to what a table has. */
-import type { ModelState, PartState, ProjectState } from '../migrations/state.ts';
+import { fault } from '../../errors/index.ts';
+import type { FieldState, ModelState, PartState, ProjectState } from '../migrations/state.ts';
 import type { SchemaBackend } from './backend.ts';
 import type { CheckSpec, IndexColumn, IndexSpec, OtherConstraintSpec, UniqueSpec } from './spec.ts';
 
@@ -8,6 +9,8 @@ export interface PartContext {
   readonly model: ModelState;
   readonly state: ProjectState;
   readonly backend: SchemaBackend;
+  /** A field of the model, for how its values are written. */
+  readonly field: (name: string) => FieldState;
   /** Name of a column of the model by the field's name. */
   readonly column: (field: string) => string;
   readonly name: (columns: readonly string[], suffix: string) => string;
@@ -39,35 +42,69 @@ const OPERATORS: Readonly<Record<string, string>> = {
   lte: '<=',
   ne: '<>',
 };
+const PATTERNS: Readonly<Record<string, (text: string) => string>> = {
+  contains: (text) => `%${text}%`,
+  startswith: (text) => `${text}%`,
+  endswith: (text) => `%${text}`,
+};
 
 function lookups(condition: Readonly<Record<string, unknown>>, context: PartContext): string {
-  const { backend } = context;
   const terms = Object.entries(condition).map(([key, value]) => {
-    const at = key.indexOf('__');
-    const name = at < 0 ? key : key.slice(0, at);
-    const lookup = at < 0 ? 'exact' : key.slice(at + 2);
-    const column = backend.quote(context.column(name));
-    const field = context.model.fields.find(([other]) => other === name)?.[1] ?? {
-      kind: 'text',
-      options: {},
-    };
-    if (lookup === 'isnull') return `${column} IS ${value === true ? '' : 'NOT '}NULL`;
-    if (value === null) return `${column} IS NULL`;
-    if (lookup === 'in')
-      return `${column} IN (${list(value)
-        .map((item) => backend.literal(item, field))
-        .join(', ')})`;
-    return `${column} ${OPERATORS[lookup] ?? '='} ${backend.literal(value, field)}`;
+    if (key === '$not') return `NOT (${compileCondition(value, context)})`;
+    if (key === '$all' || key === '$any')
+      return list(value)
+        .map((item) => `(${compileCondition(item, context)})`)
+        .join(key === '$all' ? ' AND ' : ' OR ');
+    return term(key, value, context);
   });
-  return terms.length === 1 ? (terms[0] as string) : terms.map((term) => `(${term})`).join(' AND ');
+  return terms.length === 1 ? (terms[0] as string) : terms.map((one) => `(${one})`).join(' AND ');
+}
+
+/** One lookup. Its column is the model's own: an index or a check sees one row. */
+function term(key: string, value: unknown, context: PartContext): string {
+  const { backend } = context;
+  const at = key.indexOf('__');
+  const name = at < 0 ? key : key.slice(0, at);
+  const lookup = at < 0 ? 'exact' : key.slice(at + 2);
+  const column = backend.quote(context.column(name));
+  const field = context.field(name);
+  const right = (item: unknown): string => {
+    const other = (item as { $field?: unknown } | null)?.$field;
+    return typeof other === 'string' ? backend.quote(context.column(other)) : backend.literal(item, field);
+  };
+  if (lookup === 'isnull') return `${column} IS ${value === true ? '' : 'NOT '}NULL`;
+  if (value === null && lookup === 'exact') return `${column} IS NULL`;
+  if (lookup === 'in') return `${column} IN (${list(value).map(right).join(', ')})`;
+  if (lookup === 'range') {
+    const [from, to] = list(value);
+    return `${column} BETWEEN ${right(from)} AND ${right(to)}`;
+  }
+  const pattern = PATTERNS[lookup];
+  if (pattern !== undefined && typeof value === 'string') {
+    const escaped = value.replace(/[\\%_]/g, (char) => `\\${char}`);
+    return `${column} LIKE ${backend.literal(pattern(escaped), { kind: 'text', options: {} })} ESCAPE '\\'`;
+  }
+  const operator = OPERATORS[lookup];
+  if (operator === undefined)
+    throw fault('SBY_MIGRATIONS_BAD_CONDITION', {
+      lookup: key,
+      known: [...Object.keys(OPERATORS), 'in', 'range', 'isnull', ...Object.keys(PATTERNS)],
+    });
+  return `${column} ${operator} ${right(value)}`;
 }
 
 export function compileParts(parts: readonly PartState[], context: PartContext): CompiledParts {
   const compiled: CompiledParts = { uniques: [], checks: [], others: [], indexes: [] };
   for (const part of parts) {
     if (part.kind === 'check') compiled.checks.push(check(part, context));
-    else if (part.kind === 'exclusion') compiled.others.push(exclusion(part, context));
-    else if (part.kind === 'unique') unique(part, context, compiled);
+    else if (part.kind === 'exclusion') {
+      if (!context.backend.features.exclusion)
+        throw fault('SBY_MIGRATIONS_UNSUPPORTED', {
+          what: `The exclusion constraint ${String(part.options['name'])} of ${context.model.name}`,
+          vendor: context.backend.vendor,
+        });
+      compiled.others.push(exclusion(part, context));
+    } else if (part.kind === 'unique') unique(part, context, compiled);
     else compiled.indexes.push(index(part, context, false, 'idx'));
   }
   return compiled;

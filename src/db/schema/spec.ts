@@ -3,6 +3,7 @@
  * that a change of the schema is the difference of two specifications, forwards and backwards alike.
  */
 import { createHash } from 'node:crypto';
+import { fault } from '../../errors/index.ts';
 import type { FieldState, ModelState, PartState, ProjectState } from '../migrations/state.ts';
 import { fieldOf, isForeignKey, isManaged, modelKey, partsOf } from '../migrations/state.ts';
 import type { SchemaBackend } from './backend.ts';
@@ -251,8 +252,16 @@ function tableSpec(state: ProjectState, model: ModelState, id: string, backend: 
       indexes.push(plainIndex(objectName(table, [column], 'idx'), [column], backend));
   }
   const byName = new Map(model.fields.map(([name, field]) => [name, columnOf(name, field)]));
+  // `authorId` stands for `author`, as in queries.
+  const own = (name: string): string => {
+    if (byName.has(name)) return name;
+    const bare = name.replace(/Id$/, '');
+    const field = fieldOf(model, bare);
+    if (field !== undefined && isForeignKey(field)) return bare;
+    throw fault('SBY_MIGRATIONS_NO_FIELD', { model: id, field: name, known: [...byName.keys()] });
+  };
   for (const group of (model.options['uniqueTogether'] as readonly (readonly string[])[] | undefined) ?? []) {
-    const names = group.map((name) => byName.get(name) ?? snakeCase(name));
+    const names = group.map((name) => byName.get(own(name)) as string);
     uniques.push({
       name: objectName(table, names, 'uniq'),
       columns: names,
@@ -268,7 +277,8 @@ function tableSpec(state: ProjectState, model: ModelState, id: string, backend: 
       model,
       state,
       backend,
-      column: (name) => byName.get(name) ?? snakeCase(name),
+      column: (name) => byName.get(own(name)) as string,
+      field: (name) => storedField(state, fieldOf(model, own(name)) as FieldState),
       name: (names, suffix) => objectName(table, names, suffix),
     },
   );

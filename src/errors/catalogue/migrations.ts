@@ -317,6 +317,14 @@ export const migrationsErrors = {
       fix: 'The old name must be gone from the models and the new one be there; fields of a renamed model go by its new name',
     }),
   }),
+  SBY_MIGRATIONS_BAD_CONDITION: entry(UsageError, {
+    about: 'The condition of an index or a check uses a lookup that has no fixed SQL.',
+    example: { lookup: 'title__regex', known: ['exact', 'gt'] as readonly string[] },
+    parts: ({ lookup, known }: { lookup: string; known: readonly string[] }) => ({
+      what: `The lookup ${describe(lookup)} cannot stand in the condition of an index or a check`,
+      fix: `Use ${known.join(', ')}, or { sql: '…' }`,
+    }),
+  }),
   SBY_MIGRATIONS_UNSUPPORTED: entry(UsageError, {
     about: 'The database cannot do what the migration asks.',
     example: { what: 'An exclusion constraint', vendor: 'sqlite' },
