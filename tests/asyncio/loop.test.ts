@@ -4,6 +4,7 @@ import {
   allTasks,
   ContextVar,
   captureCallGraph,
+  checkpoint,
   createTask,
   type ExceptionContext,
   gather,
@@ -47,7 +48,7 @@ test('errors of callbacks go to the exception handler', async () => {
       throw new Error('sync');
     });
     loop.callSoon(() => Promise.reject(new Error('async')));
-    await sleep(5);
+    for (let round = 0; round < 1000 && seen.length < 2; round++) await checkpoint();
   } finally {
     loop.setExceptionHandler(null);
   }

@@ -23,6 +23,8 @@ export const command: CommandDefinition<Options> = {
     const { host, port } = parseAddress(args[0]);
     // Only a hint: an application that sets debug itself decides itself.
     process.env['NODE_ENV'] ??= 'development';
+    // Who blocks the event loop, forgotten awaits: read by `serve`, in the worker that reloading starts as well.
+    process.env['SOBAYA_DEBUG'] ??= '1';
     if (options.check !== false) {
       const { checkApplication, isSobayaApplication } = await import('../../application/index.ts');
       const { application } = await context.application();
