@@ -35,12 +35,6 @@ async function serveHere(context: CommandContext, options: Values, args: readonl
     spec: args[0] ?? context.app,
     factory: options['factory'] === true,
   });
-  const { debugMode, debugWanted, openInspection } = await import('../../asyncio/index.ts');
-  if (debugWanted()) await debugMode();
-  // For `sobaya ps`. Serving matters more than being looked at.
-  await openInspection({ name: `${file}:${exportName}` }).catch((error: Error) => {
-    if (context.traceback) context.warn(error.message);
-  });
   const serveOptions: Record<string, unknown> = valuesFor('server', options);
   const { debugMode, debugWanted, openInspection } = await import('../../asyncio/index.ts');
   if (debugWanted()) await debugMode();
