@@ -10,7 +10,7 @@ import {
 } from '../postgresql.ts';
 import { describe, entry } from './define.ts';
 
-interface FromServer {
+export interface FromServer {
   readonly message: string;
   readonly sqlState: string;
   readonly sql: string;
