@@ -20,6 +20,7 @@ export const rooms = [
   'postgresql',
   'db',
   'templates',
+  'views',
   'forms',
   'sessions',
   'auth',

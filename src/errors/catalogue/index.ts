@@ -16,6 +16,7 @@ import { syncErrors } from './sync.ts';
 import { templatesErrors } from './templates.ts';
 import { testErrors } from './test.ts';
 import { urlsErrors } from './urls.ts';
+import { viewsErrors } from './views.ts';
 import { xrayErrors } from './xray.ts';
 
 /** For the documentation: the same entries, by the room they belong to. */
@@ -33,6 +34,7 @@ export const catalogueByRoom = {
   db: dbErrors,
   migrations: migrationsErrors,
   templates: templatesErrors,
+  views: viewsErrors,
   openapi: openapiErrors,
   xray: xrayErrors,
   application: applicationErrors,
@@ -54,6 +56,7 @@ export const catalogue = {
   ...dbErrors,
   ...migrationsErrors,
   ...templatesErrors,
+  ...viewsErrors,
   ...openapiErrors,
   ...xrayErrors,
   ...applicationErrors,
