@@ -1,4 +1,5 @@
 /** Records, analyses and draws what requests did. Contract of the channels it listens to: docs/design/tracing.md. */
+
 export {
   type AnalysisOptions,
   analyse,
@@ -9,6 +10,7 @@ export {
   splitTime,
   type TimeSplit,
 } from './analysis/index.ts';
+export { type XrayApplication, type XrayOptions, xray } from './application.ts';
 export {
   assertGathered,
   assertNotBlocked,
@@ -18,6 +20,8 @@ export {
   withWaterfall,
 } from './assertions.ts';
 export { type SpanMessage, spanChannel } from './channels.ts';
+export { exportFile, importFile } from './file.ts';
+export type { Permission } from './gate.ts';
 export type { KindName, StatusName } from './kinds.ts';
 export { Recorder, type RecorderOptions } from './recorder.ts';
 export { type Recording, record } from './recording.ts';
@@ -27,3 +31,4 @@ export { snapshot } from './snapshot.ts';
 export { currentXray, span } from './span.ts';
 export { drawText, type TextOptions } from './text.ts';
 export { Trace } from './trace.ts';
+export { parseTraceparent, type TraceParent } from './trace-context.ts';

@@ -1,10 +1,10 @@
-import { readFileSync, statSync } from 'node:fs';
 import type { AnalysisOptions, Hint } from './analysis/index.ts';
 import { analyse } from './analysis/index.ts';
 import { errorText } from './observers.ts';
 import { Recorder, type RecorderOptions } from './recorder.ts';
 import type { RequestRecord } from './records.ts';
 import { snapshot } from './snapshot.ts';
+import { readSourceLine } from './source.ts';
 import { drawText } from './text.ts';
 import type { Trace } from './trace.ts';
 
@@ -56,24 +56,4 @@ export async function record<T>(
     },
     toString: () => drawText(request, { hints: hintsOf() }),
   };
-}
-
-const sources = new Map<string, { changed: number; lines: string[] }>();
-
-/** A line of a source file, from 1. Only TypeScript and JavaScript up to 2 MB; undefined otherwise. */
-export function readSourceLine(file: string, line: number): string | undefined {
-  if (!/\.[cm]?[jt]sx?$/.test(file)) return undefined;
-  try {
-    const { mtimeMs, size } = statSync(file);
-    let known = sources.get(file);
-    if (known === undefined || known.changed !== mtimeMs) {
-      if (size > 2_000_000) return undefined;
-      known = { changed: mtimeMs, lines: readFileSync(file, 'utf8').split('\n') };
-      if (sources.size > 50) sources.clear();
-      sources.set(file, known);
-    }
-    return known.lines[line - 1];
-  } catch {
-    return undefined;
-  }
 }

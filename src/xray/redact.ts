@@ -118,7 +118,7 @@ const cache = new Map<string, { display: string; shape: string }>();
 let cached = 0;
 
 const sqlToken =
-  /(?<comment>--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|(?<dollar>\$(?<tag>\w*)\$[\s\S]*?(?:\$\k<tag>\$|$))|(?<text>[eEbBxXnN]?'(?:[^']|'')*(?:'|$))|(?<name>"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[A-Za-z_][^\]]*\])|(?<parameter>\$\d+|\?\d*|[:@][A-Za-z_]\w*)|(?<word>[A-Za-z_]\w*)|(?<number>0[xX][\da-fA-F]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?<space>\s+)/g;
+  /(?<dollar>\$(?<tag>\w*)\$[\s\S]*?(?:\$\k<tag>\$|$))|(?<text>[eEbBxXnN]?'(?:[^']|'')*(?:'|$))|(?<name>"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[A-Za-z_][^\]]*\])|(?<parameter>\$\d+|\?\d*|[:@][A-Za-z_]\w*)|(?<word>[A-Za-z_]\w*)|(?<number>0[xX][\da-fA-F]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?<space>(?:\s|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))+)/g;
 
 /**
  * SQL as it may be shown (literals and comments taken out, numbers up to six digits kept), and its shape (parameters
@@ -144,7 +144,7 @@ function withoutLiterals(sql: string, shape: boolean): string {
   return sql
     .replace(sqlToken, (all: string, ...rest: unknown[]) => {
       const groups = rest.at(-1) as Record<string, string | undefined>;
-      if (groups['space'] !== undefined || groups['comment'] !== undefined) return ' ';
+      if (groups['space'] !== undefined) return ' ';
       if (groups['text'] !== undefined || groups['dollar'] !== undefined) return shape ? '?' : "'…'";
       if (groups['parameter'] !== undefined) return shape ? '?' : all;
       if (groups['number'] !== undefined) return shape || all.length > 6 ? '?' : all;

@@ -192,11 +192,7 @@ export class Trace {
   #room(columns: Columns): void {
     const more = columns.capacity * SLOT_BYTES;
     // Only while it runs: making room may forget finished traces, and this must not be one of them.
-    if (
-      this.state !== 'running' ||
-      columns.capacity * 2 > this.owner.maxSpans * 1.6 ||
-      !this.owner.reserve(more)
-    ) {
+    if (this.state !== 'running' || columns.capacity >= this.owner.maxSpans || !this.owner.reserve(more)) {
       this.#full = true;
       return;
     }

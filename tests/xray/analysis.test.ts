@@ -187,15 +187,21 @@ describe('repeated shapes', () => {
     assert.deepEqual(rules(seen), []);
   });
 
-  test('outgoing requests to one route', async () => {
-    const seen = await record(async () => {
-      for (let i = 0; i < 6; i++) await api(`/item/${i + 1000}`, 2);
+  test('one outgoing request per item is a row of waits; gathered it is fine; the same one again is repeated', async () => {
+    const row = await record(async () => {
+      for (let i = 0; i < 6; i++) {
+        await api(`/item/${i + 1000}`, 4);
+      }
     });
-    assert.equal(seen.hints[0]?.rule, 'repeated');
-    assert.match(
-      seen.hints[0].title,
-      /6 outgoing requests of one shape: GET http:\/\/supplier\.test\/item\/…/,
+    assert.deepEqual(rules(row), ['sequential']);
+    const gathered = await record(() =>
+      gather(...Array.from({ length: 6 }, (_, i) => () => api(`/item/${i + 1000}`, 4))),
     );
+    assert.deepEqual(rules(gathered), []);
+    const same = await record(async () => {
+      for (let i = 0; i < 5; i++) await api('/rates', 2);
+    });
+    assert.equal(same.hints[0]?.title, 'The same outgoing request 5 times: GET http://supplier.test/rates');
   });
 });
 

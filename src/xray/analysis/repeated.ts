@@ -8,7 +8,8 @@ export function repeatedGroups(request: RequestRecord, options: AnalysisOptions)
   for (const span of request.spans) {
     if (span.kind !== 'query' && span.kind !== 'client') continue;
     if (span.shape === undefined || isFrame(span.shape)) continue;
-    const key = `${span.kind} ${span.detail ?? ''} ${span.shape}`;
+    // The same statement with other values is N+1; the same URL with another id is a loop, and gather's business.
+    const key = span.kind === 'query' ? `${span.detail ?? ''} ${span.shape}` : span.name;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [span]);
     else group.push(span);
@@ -36,10 +37,10 @@ export function repeated(request: RequestRecord, groups: readonly SpanRecord[][]
       return {
         rule: 'repeated',
         weight: took >= 100 ? 3 : 2,
-        title: `${group.length} outgoing requests of one shape: ${brief(first.shape ?? '')}`,
-        text: `The same request was sent ${group.length} times${where}${others}, ${ms(took)} of waiting in all.`,
+        title: `The same outgoing request ${group.length} times: ${brief(first.name)}`,
+        text: `It was sent ${group.length} times${where}${others}, ${ms(took)} of waiting in all.`,
         unknown:
-          'Whether the other side can answer for many at once is not known to x-ray; if not, gather or mapConcurrent them, or keep the answers for a while.',
+          'Whether the answer may differ from one time to the next is not known to x-ray; if not, ask once and keep it.',
         saves: overlapping(group) ? null : took - longest,
         spans: group.map((span) => span.id),
         site: main,

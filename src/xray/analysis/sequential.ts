@@ -36,12 +36,15 @@ export function sequential(
     const around = request.spans.find((span) => span.id === parent);
     // On the one connection of a transaction its queries cannot run side by side.
     if (around !== undefined && insideTransaction(around, request)) continue;
-    for (const row of rowsOf(spans, children, ignored, gap)) {
+    for (const row of rowsOf(spans, request.spans, children, ignored, gap)) {
       const first = row[0];
       const last = row.at(-1);
       if (first === undefined || last === undefined || row.length < 2) continue;
-      const times = row.map((unit) => unit.end - unit.span.start);
-      const took = last.end - first.span.start;
+      // While the loop was held nothing could go on; gather would not have helped against that.
+      const times = row.map(
+        (unit) => unit.end - unit.span.start - busy(request.spans, unit.span.start, unit.end),
+      );
+      const took = last.end - first.span.start - busy(request.spans, first.span.start, last.end);
       const longest = Math.max(...times);
       const saves = took - longest;
       if (saves < minSaving) continue;
@@ -108,6 +111,7 @@ function insideTransaction(span: SpanRecord, request: RequestRecord): boolean {
 /** Chains of units under one parent, each beginning where the one before ended. */
 function* rowsOf(
   spans: readonly SpanRecord[],
+  all: readonly SpanRecord[],
   children: ReadonlyMap<number, readonly SpanRecord[]>,
   ignored: ReadonlySet<number>,
   gap: number,
@@ -128,7 +132,7 @@ function* rowsOf(
     const follows =
       before !== undefined &&
       unit.span.start >= before.end - 0.05 &&
-      unit.span.start - before.end <= gap + busy(spans, before.end, unit.span.start);
+      unit.span.start - before.end <= gap + busy(all, before.end, unit.span.start);
     const dependent = follows && row.some((one) => [...one.inside].some((id) => unit.uses.has(id)));
     if (row.length > 0 && (!follows || dependent)) {
       yield row;
