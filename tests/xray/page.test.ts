@@ -74,7 +74,7 @@ describe('the page, in Chromium', { skip }, () => {
     await page.waitForSelector('.live[data-state=on]');
     await open('/orders/');
     assert.match((await page.locator('h1').textContent()) ?? '', /GET.*\/orders\//);
-    await page.getByText(/^2 waits in a row: \d+ ms → about 2\d ms with gather$/).waitFor();
+    await page.getByText(/^2 waits in a row: \d+ ms → about \d+ ms with gather$/).waitFor();
     assert.equal(await page.locator('.change pre').count(), 2, 'the change to make');
     assert.match(
       (await page.locator('.hint a.site').first().getAttribute('href')) ?? '',
