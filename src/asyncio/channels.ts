@@ -28,6 +28,8 @@ export interface BlockedMessage {
   readonly ms: number;
   readonly from: number;
   readonly task: string | null;
+  /** Where that task was created, "file:line:column". */
+  readonly taskSite: string | null;
   /** Names of the tasks from the top down to the guilty one. */
   readonly path: readonly string[];
   /** The guilty frame of the user's, "function (file:line:column)"; null when it could not be seen. */

@@ -4,6 +4,7 @@ import { checkTime, notAFunction } from './checks.ts';
 import { now, startTimer, stopTimer, type Timer } from './clock.ts';
 import { currentContext } from './context.ts';
 import { hooks } from './hooks.ts';
+import { reportUnseen } from './never-retrieved.ts';
 import { abandoned, cancelled, DeadlineScope, defaultGrace, Patience, type Scope } from './scope.ts';
 import { isCancellation } from './task.ts';
 
@@ -97,14 +98,19 @@ function under<T>(
   const scope = new DeadlineScope(currentContext().scope, kind);
   const start = now();
   return new Promise<Awaited<T>>((resolve, reject) => {
+    let leftBehind = false;
     const deadline = new Deadline(scope, when, () => {
       scope.abandon();
       abandoned(scope);
       fail(scope.reason);
+      leftBehind = true;
     });
     const fail = (error: unknown): void => {
       deadline.end();
-      if (!deadline.expired || !isCancellation(error, scope.reason)) reject(error);
+      // Nobody waits for it any more, so nobody else can get this.
+      if (leftBehind) {
+        if (!isCancellation(error, scope.reason)) reportUnseen({ name: kind, site: null }, error);
+      } else if (!deadline.expired || !isCancellation(error, scope.reason)) reject(error);
       else if (onExpired === null) resolve(undefined as Awaited<T>);
       else reject(onExpired(error, Math.max(0, Math.round((deadline.when ?? start) - start)), block.name));
     };

@@ -66,7 +66,7 @@ export {
   type QueueOptions,
   type QueueStatistics,
 } from './queue.ts';
-export { debugMode, debugWanted, type RunOptions, run } from './run.ts';
+export { debugMode, debugWanted, type RunOptions, run, toBeAwaited } from './run.ts';
 export { cancelled, DeadlineScope, Scope, Waiter } from './scope.ts';
 export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './semaphore.ts';
 export { shield } from './shield.ts';

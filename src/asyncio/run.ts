@@ -4,6 +4,7 @@ import { checkTime, notAFunction } from './checks.ts';
 import { startTimer, stopTimer } from './clock.ts';
 import { Context, currentContext, rootContext } from './context.ts';
 import type { DebugOptions } from './debug/mode.ts';
+import { hooks } from './hooks.ts';
 import { programs } from './programs.ts';
 import { abandoned, cancelled, Scope } from './scope.ts';
 import { cancelWith, type Startable, Task } from './task.ts';
@@ -104,4 +105,12 @@ export async function debugMode(options: DebugOptions = {}): Promise<() => Promi
   // Nothing of it is loaded before somebody wants it.
   const { startDebugMode } = await import('./debug/mode.ts');
   return startDebugMode(options);
+}
+
+/**
+ * For what should be awaited and often is forgotten: gives `promise` back, in debug mode one that is reported, with the
+ * place of the call, if nobody has awaited it when the task ends. `what` is its name for people: "order.save()".
+ */
+export function toBeAwaited<T>(promise: Promise<T>, what: string): Promise<T> {
+  return hooks.watch === null ? promise : hooks.watch(promise, what);
 }

@@ -4,6 +4,8 @@ import {
   currentContext,
   currentDeadline,
   type Executor,
+  getRunningLoop,
+  isCancellation,
   mapConcurrent,
   now,
   portableVars,
@@ -301,8 +303,16 @@ export abstract class Pool implements Executor, AsyncDisposable, LaneEvents {
       if (call.cancelReason !== null) call.reject(call.cancelReason);
       else if (message.ok) call.resolve(message.value);
       else void reviveError(message.value, call.here).then(call.reject, call.reject);
-    }
+    } else if (!message.ok) void this.#reportAbandoned(call, message.value);
     this.#pump();
+  }
+
+  /** The caller has left; an error of the function is nobody else's to get. */
+  async #reportAbandoned(call: Call, value: unknown): Promise<void> {
+    const exception = await reviveError(value, call.here);
+    if (isCancellation(exception, call.cancelReason)) return;
+    const message = `${call.describe()} failed after its caller had been cancelled:`;
+    getRunningLoop().callExceptionHandler({ message, exception });
   }
 
   /** A thread is blocked until an async function has ended here, in the context of its caller. */

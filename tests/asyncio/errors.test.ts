@@ -13,6 +13,7 @@ import {
   sleepForever,
   type Task,
   taskGroup,
+  timeout,
 } from 'sobaya/asyncio';
 import { virtualClock } from 'sobaya/test';
 
@@ -409,4 +410,19 @@ test('errors of what a shield or a leftover did are not lost either', async () =
   });
   await turns();
   assert.deepEqual(reported, ['transaction: roll-back failed']);
+});
+
+test('what a block does wrong after timeout has given it up is reported', async () => {
+  using _clock = virtualClock();
+  let fail!: (error: Error) => void;
+  const stuck = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  await assert.rejects(
+    timeout(5, () => stuck),
+    { name: 'TimeoutError' },
+  );
+  fail(new Error('much later'));
+  await turns();
+  assert.deepEqual(reported, ['timeout 5 ms: much later']);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { createTask, gather, sleep, type Task, timeout } from 'sobaya/asyncio';
+import { createTask, gather, getRunningLoop, sleep, type Task, timeout } from 'sobaya/asyncio';
 import { defaultPool, ProcessPool, syncToAsync, ThreadPool, threadSensitiveContext } from 'sobaya/sync';
 import { SoupError, user } from './fixtures/heavy.ts';
 
@@ -183,6 +183,27 @@ test('cancelling: abandon, the default, stops waiting; the function can ask', as
   assert.ok(performance.now() - start < 2000);
   assert.equal(await mine.add(1, 1), 2);
   assert.deepEqual(((s) => [s.completed, s.failed, s.cancelled, s.queued])(pool.statistics()), [3, 0, 1, 0]);
+});
+
+test('an error after the caller has left is reported, not lost', async () => {
+  await using pool = new ThreadPool({ threads: 1 });
+  const mine = syncToAsync<Heavy>(url, { pool });
+  await mine.add(0, 0);
+  const seen: string[] = [];
+  const told = Promise.withResolvers<void>();
+  getRunningLoop().setExceptionHandler(({ message, exception }) => {
+    seen.push(`${message} ${(exception as Error).message}`);
+    told.resolve();
+  });
+  const task = createTask(() => mine.failLater(30));
+  await sleep(5);
+  task.cancel();
+  await task.ended;
+  await told.promise;
+  getRunningLoop().setExceptionHandler(null);
+  assert.deepEqual(seen, [
+    'thread heavy.ts failLater() failed after its caller had been cancelled: too late',
+  ]);
 });
 
 test('cancelling: wait lets the function end first, kill ends the thread', async () => {

@@ -75,6 +75,7 @@ function message(
     ms: Math.round(ms),
     from,
     task: context?.task?.name ?? null,
+    taskSite: context?.task?.site ?? null,
     path,
     where: frame === null ? null : describeFrame(frame),
     functionName: frame === null ? null : frame.functionName || '(anonymous)',
@@ -91,11 +92,12 @@ function message(
 
 /** The report for people. */
 export function formatBlocked(blocked: BlockedMessage): string {
-  const { ms, native, where, exact, path, delayed } = blocked;
+  const { ms, native, where, exact, path, taskSite, delayed } = blocked;
   const lines = [`The event loop was blocked for ${ms} ms${native === null ? '' : ` by ${native}()`}`];
   if (where === null) lines.push('  in native code; no function of yours was on the stack');
   else lines.push(`  in ${exact ? '' : 'or just before '}${where}`);
-  if (path.length > 0) lines.push(`  task: ${path.join(' › ')}`);
+  if (path.length > 0)
+    lines.push(`  task: ${path.join(' › ')}${taskSite === null ? '' : `, created at ${taskSite}`}`);
   if (delayed.length > 0) {
     const some = delayed.slice(0, 5).join(', ');
     lines.push(`  kept waiting: ${some}${delayed.length > 5 ? ` and ${delayed.length - 5} more` : ''}`);
