@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { createApp, defineApp } from 'sobaya';
 import { locale, setLanguage } from 'sobaya/i18n';
+import { csrf, securityHeaders, staticFiles } from 'sobaya/middleware';
 import { path } from 'sobaya/urls';
 import './messages.ts';
 import { Dish, Order, OrderLine } from './models.ts';
@@ -22,14 +23,18 @@ export const shop = defineApp({
     path('orders/<int:id>/serve/', views.serveOrder, { name: 'serve' }),
     path('suppliers/', views.suppliers, { name: 'suppliers' }),
     path('language/', setLanguage(spoken), { name: 'set-language' }),
-    path('static/<str:name>', views.staticFile, { name: 'static' }),
   ],
 });
 
 export const application = createApp({
   apps: [shop],
   urls: shop.urls,
-  middleware: [locale(spoken)],
+  middleware: [
+    securityHeaders(),
+    staticFiles({ root: new URL('./static/', import.meta.url) }),
+    locale(spoken),
+    csrf(),
+  ],
   databases: {
     default:
       process.env['DATABASE_URL'] ?? `sqlite:${fileURLToPath(new URL('./db.sqlite3', import.meta.url))}`,

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { atomic } from 'sobaya/db';
-import { Http404, type HttpRequest, HttpResponse, redirect } from 'sobaya/http';
+import { Http404, type HttpRequest, type HttpResponse, redirect } from 'sobaya/http';
 import { getLanguage, gettext } from 'sobaya/i18n';
 import { Templates } from 'sobaya/templates';
 import { reverse } from 'sobaya/urls';
@@ -150,13 +149,4 @@ function drawn(measured: readonly Measured[]): object[] {
 
 export async function notFound(request: HttpRequest): Promise<HttpResponse> {
   return await templates.response(request, 'shop/not_found.html', {}, { status: 404 });
-}
-
-const files: Readonly<Record<string, string>> = { 'shop.css': 'text/css', 'icon.svg': 'image/svg+xml' };
-
-export async function staticFile(_request: HttpRequest, { name }: { name: string }): Promise<HttpResponse> {
-  const contentType = Object.hasOwn(files, name) ? files[name] : undefined;
-  if (contentType === undefined) throw new Http404(`There is no file ${name}`);
-  const content = await readFile(new URL(`./static/${name}`, import.meta.url));
-  return new HttpResponse(content, { contentType, headers: { 'cache-control': 'no-cache' } });
 }

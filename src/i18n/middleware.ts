@@ -32,10 +32,7 @@ export function locale(options: LocaleOptions): Middleware {
     const language = choose(request);
     const response = await withLanguage(language, () => getResponse(request));
     if (!response.headers.has('content-language')) response.headers.set('content-language', language);
-    const vary = response.headers.get('vary');
-    const added = ['accept-language', 'cookie'].filter((name) => !vary?.toLowerCase().includes(name));
-    if (vary !== '*' && added.length > 0)
-      response.headers.set('vary', [vary, ...added].filter(Boolean).join(', '));
+    for (const name of ['Accept-Language', 'Cookie']) response.headers.addToList('vary', name);
     return response;
   };
 }

@@ -4,7 +4,8 @@ import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Liquid, LiquidError, type Template } from 'liquidjs';
 import { fault, isSobayaError, type SobayaError } from '../errors/index.ts';
-import { HttpResponse, type ResponseOptions } from '../http/index.ts';
+import { type HttpRequest, HttpResponse, type ResponseOptions } from '../http/index.ts';
+import { csrfToken } from '../middleware/index.ts';
 import { reverse } from '../urls/index.ts';
 import { TemplateContext } from './context.ts';
 import { protectContexts } from './contexts.ts';
@@ -29,7 +30,7 @@ export interface TemplatesOptions {
   readonly strictVariables?: boolean;
   /** What `{% static %}` puts in front of a path, or a function from path to URL. Default `/static/`. */
   readonly static?: string | ((path: string) => string);
-  /** The hidden field that `{% csrf_token %}` writes. Default: none. */
+  /** The hidden field that `{% csrf_token %}` writes. Default: the token of the middleware `csrf()`. */
   readonly csrfField?: (request: object) => SafeString;
   /** More filters: `{ shout: (text) => String(text).toUpperCase() }`. What they give is escaped, unless `markSafe` made it. */
   readonly filters?: Readonly<Record<string, (value: unknown, ...args: unknown[]) => unknown>>;
@@ -69,10 +70,7 @@ export class Templates {
     registerTags(this.#engine, {
       url: (name, params) => reverse(name, params),
       static: typeof prefix === 'function' ? prefix : (path) => prefix + path.replace(/^\//, ''),
-      csrfField: (request) =>
-        csrfField === undefined || typeof request !== 'object' || request === null
-          ? markSafe('')
-          : csrfField(request),
+      csrfField: (request) => (csrfField ?? defaultCsrfField)(request as object),
     });
     for (const [name, filter] of Object.entries(options.filters ?? {}))
       this.#engine.registerFilter(name, filter);
@@ -204,6 +202,12 @@ export class Templates {
       by: missing === name ? '' : `used by ${by}`,
     });
   }
+}
+
+function defaultCsrfField(request: object): SafeString {
+  return markSafe(
+    `<input type="hidden" name="csrfmiddlewaretoken" value="${csrfToken(request as HttpRequest)}">`,
+  );
 }
 
 /** An error of the template rooms' own that the engine has wrapped. */

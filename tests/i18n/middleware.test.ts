@@ -20,7 +20,7 @@ test('the language is negotiated, and caches are told', async () => {
     const response = await client.get('/', { headers: { 'accept-language': header } });
     assert.equal(response.text, language);
     assert.equal(response.headers.get('content-language'), language);
-    assert.equal(response.headers.get('vary'), 'accept-language, cookie');
+    assert.equal(response.headers.get('vary'), 'Accept-Language, Cookie');
   }
 });
 
