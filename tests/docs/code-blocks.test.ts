@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { codeBlocks } from './blocks.ts';
@@ -19,8 +19,11 @@ test('every TypeScript block of the documentation compiles', async (t) => {
   for (const [page, file] of ['README.md', ...globSync('docs/*.md', { cwd: root })].entries()) {
     for (const [index, { where, language, info, code }] of codeBlocks(join(root, file), file).entries()) {
       if (!['ts', 'typescript'].includes(language) || info === 'fragment') continue;
-      const name = /^[\w./-]+\.ts$/.test(info) ? info : `block-${index}.ts`;
-      const path = join(folder, `page-${page}`, name);
+      // Named behind the fence, or by a comment in its first line.
+      const [, comment] = /^\/\/ ([\w./-]+\.ts)\n/.exec(code) ?? [];
+      const name = /^[\w./-]+\.ts$/.test(info) ? info : (comment ?? `block-${index}.ts`);
+      const first = join(folder, `page-${page}`, name);
+      const path = existsSync(first) ? join(folder, `page-${page}`, `again-${index}`, name) : first;
       mkdirSync(dirname(path), { recursive: true });
       // A block without imports would be a script, whose names meet those of the others.
       writeFileSync(path, /^(?:import|export)\b/m.test(code) ? code : `${code}export {};\n`);
