@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { withSignal } from '../asyncio/index.ts';
-import { fault, PostgresqlConnectionError, type ServerFields } from '../errors/index.ts';
+import { fault, PostgresqlConnectionError } from '../errors/index.ts';
 import { type Dialed, dial, requestCancel, type Security } from './dial.ts';
 import { closed } from './faults.ts';
 import { Forms } from './form.ts';
@@ -9,6 +9,7 @@ import { type ConnectOptions, type Host, resolveOptions, type Settings } from '.
 import { Script } from './query.ts';
 import { Session } from './session.ts';
 import { Startup } from './startup.ts';
+import { runTransaction, type Transaction, type TransactionOptions } from './transaction.ts';
 import { TypeRegistry } from './types/registry.ts';
 import { type Notification, type Transport, Wire } from './wire.ts';
 
@@ -253,6 +254,11 @@ export class Connection extends Session implements AsyncDisposable {
     return fn(this);
   }
 
+  /** Runs `fn` in a transaction: committed when it returns, rolled back when it throws or its scope is cancelled. */
+  transaction<T>(fn: (tx: Transaction) => T | PromiseLike<T>, options: TransactionOptions = {}): Promise<T> {
+    return runTransaction(this, fn, options);
+  }
+
   /** For builders: steers a transaction. Not cancelled with the scope. Gives the command that was carried out. */
   control(sql: string): Promise<string> {
     return new Promise((resolve, reject) => {
@@ -385,5 +391,3 @@ async function suits(connection: Connection, wanted: Settings['target']): Promis
       return isStandby;
   }
 }
-
-export type { ServerFields };

@@ -6,7 +6,12 @@ import type { Wire } from './wire.ts';
 
 /** Who keeps an operation that waits for a connection. */
 export interface Holder {
+  /** It was cancelled while it waited there. */
   withdraw(operation: Operation): void;
+  /** The connection is done with it, however it ended. */
+  over(operation: Operation): void;
+  /** The connection is gone and the server has not looked at it. True: it will be sent on another one. */
+  retake(operation: Operation): boolean;
 }
 
 /**

@@ -2,6 +2,7 @@ import { fault, type ServerFields } from '../errors/index.ts';
 import type { PostgresqlQueryMessage } from './channels.ts';
 import { Description, type Plan, type RowDecoder, type Shape } from './decoder.ts';
 import type { Form } from './form.ts';
+import type { Slot } from './lanes.ts';
 import { Operation } from './operation.ts';
 import { type Bytes, int16 } from './protocol/bytes.ts';
 import {
@@ -142,9 +143,9 @@ export class Query<R, T> extends Operation {
   readonly promise: Promise<T>;
   /** For whoever traces; the number of rows is written into it. */
   message: PostgresqlQueryMessage | null = null;
-  /** Set by a pool: which lane it takes a place in. */
-  lane = 0;
-  /** Milliseconds that it is expected to take. */
+  /** For a pool: where it was sent, what it counts for there, since when it waits. */
+  slot: Slot | null = null;
+  slow = false;
   expected = 0;
   queuedAt = 0;
   #resolve!: (value: T) => void;
@@ -387,6 +388,7 @@ class Describe extends Operation {
         wire.remove(query);
         query.stage = 'done';
         query.reject(this.error);
+        query.holder?.over(query);
       }
       wire.unblock();
       return;

@@ -196,7 +196,10 @@ export class Wire {
     if (this.#closing.length > 0) this.#writeCloses();
     if (!operation.send(this)) return false;
     // It may have failed to be written; then it has been rejected.
-    if (operation.stage === 'done') return true;
+    if (operation.stage === 'done') {
+      operation.holder?.over(operation);
+      return true;
+    }
     operation.stage = 'sent';
     operation.sequence = ++this.#sequence;
     this.#sent.push(operation);
@@ -304,6 +307,7 @@ export class Wire {
     if (operation.stage === 'waiting') {
       this.remove(operation);
       operation.reject(reason);
+      operation.holder?.over(operation);
       return;
     }
     if (operation === this.#sent[this.#head]) this.#interrupt(operation);
@@ -463,8 +467,14 @@ export class Wire {
     this.#progress = true;
     operation.stage = 'done';
     operation.ready(this, before, status);
+    if (operation.stage === 'done') operation.holder?.over(operation);
     if (this.#requestSent) this.#interrupted();
     else if (this.#interrupting === null) this.#next();
+  }
+
+  /** When the server was heard last. */
+  get heardAt(): number {
+    return this.#chunkTime;
   }
 
   /** Milliseconds since the answer before this one: what the operation took, when others were ahead of it. */
@@ -508,21 +518,24 @@ export class Wire {
     // After a FATAL message the server has looked at nothing but the first.
     const untouched = this.#fatal !== null;
     const { onDown } = this.#options;
-    sent.forEach((operation, index) => {
-      if (operation === undefined) return;
-      const wasSent = index === 0 || !untouched;
-      operation.stage = 'done';
-      operation.reject(
-        operation.cancelled
-          ? operation.cancelReason
-          : (operation.error ?? lost(reason, operation.sql, wasSent, this.address, this.down)),
-      );
-    });
-    for (const operation of waiting) {
-      operation.stage = 'done';
-      operation.reject(lost(reason, operation.sql, false, this.address, this.down));
-    }
+    // The pool forgets this connection before it is told where to send what can be sent again.
     onDown?.(this.down);
+    sent.forEach((operation, index) => {
+      if (operation !== undefined) this.#lose(operation, index === 0 || !untouched, reason);
+    });
+    for (const operation of waiting) this.#lose(operation, false, reason);
+  }
+
+  #lose(operation: Operation, sent: boolean, reason: string): void {
+    if (!sent && !operation.cancelled && operation.error === null) {
+      operation.wire = null;
+      operation.stage = 'new';
+      if (operation.holder?.retake(operation) === true) return;
+    }
+    operation.stage = 'done';
+    const error = operation.error ?? lost(reason, operation.sql, sent, this.address, this.down);
+    operation.reject(operation.cancelled ? operation.cancelReason : error);
+    operation.holder?.over(operation);
   }
 
   /** The socket was closed by the other side. */
