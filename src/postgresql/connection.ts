@@ -7,7 +7,7 @@ import { Forms } from './form.ts';
 import type { Operation } from './operation.ts';
 import { type ConnectOptions, type Host, resolveOptions, type Settings } from './options.ts';
 import { Script } from './query.ts';
-import { Session } from './session.ts';
+import { type Lent, Session } from './session.ts';
 import { Startup } from './startup.ts';
 import { runTransaction, type Transaction, type TransactionOptions } from './transaction.ts';
 import { TypeRegistry } from './types/registry.ts';
@@ -250,8 +250,9 @@ export class Connection extends Session implements AsyncDisposable {
     this.wire.submit(operation);
   }
 
-  override hold<T>(fn: (connection: Connection) => Promise<T>): Promise<T> {
-    return fn(this);
+  override lend(): Promise<Lent> {
+    if (this.#closed) return Promise.reject(closed('connection'));
+    return Promise.resolve({ connection: this, giveBack: () => {} });
   }
 
   /** Runs `fn` in a transaction: committed when it returns, rolled back when it throws or its scope is cancelled. */

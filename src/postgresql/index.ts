@@ -11,12 +11,15 @@ export {
 } from '../errors/index.ts';
 export { type PostgresqlQueryMessage, postgresqlQuery } from './channels.ts';
 export { Connection } from './connection.ts';
+export type { CopySource } from './copy.ts';
 export { arrayShape, objectShape, type Shape } from './decoder.ts';
+export { type ListenOptions, Subscription } from './listen.ts';
 export type { ConnectOptions, SslMode, TargetSession } from './options.ts';
 export { Pool, type PoolOptions, type PoolStatistics } from './pool.ts';
 export type { Field } from './protocol/messages.ts';
 export type { Result } from './query.ts';
-export { Session } from './session.ts';
+export { quoteIdentifier, quoteLiteral } from './quote.ts';
+export { type CursorOptions, type Lent, Session } from './session.ts';
 export { Transaction, type TransactionOptions } from './transaction.ts';
 export type { AnyCodec, Codec } from './types/codec.ts';
 export type { Reading, TypeOptions } from './types/registry.ts';

@@ -4,13 +4,14 @@ import { Connection, type Shared } from './connection.ts';
 import { closed } from './faults.ts';
 import { Forms } from './form.ts';
 import { choose, laneOf, type Slot } from './lanes.ts';
+import { Hub, type ListenOptions, type Subscription } from './listen.ts';
 import type { Holder, Operation } from './operation.ts';
 import { type ConnectOptions, resolveOptions } from './options.ts';
 import { Query, Script } from './query.ts';
-import { Session } from './session.ts';
+import { type Lent, Session } from './session.ts';
 import { runTransaction, type Transaction, type TransactionOptions } from './transaction.ts';
 import { TypeRegistry } from './types/registry.ts';
-import { idle } from './wire.ts';
+import { idle, type Notification } from './wire.ts';
 
 export interface PoolOptions extends ConnectOptions {
   /** Most connections. Default 10. */
@@ -130,6 +131,7 @@ export class Pool extends Session implements Holder, AsyncDisposable {
   #scheduled = false;
   #closing: Promise<void> | null = null;
   #drained: (() => void) | null = null;
+  #hub: Hub | null = null;
   #opened = 0;
   #lost = 0;
   #refused = 0;
@@ -551,19 +553,37 @@ export class Pool extends Session implements Holder, AsyncDisposable {
     slot.connection.control('ROLLBACK').then(free, () => this.#schedule());
   }
 
-  /** Runs `fn` with a connection that nobody else uses meanwhile. */
-  override async hold<T>(fn: (connection: Connection) => Promise<T>): Promise<T> {
+  override async lend(): Promise<Lent> {
     const slot = await this.#lease();
-    try {
-      return await fn(slot.connection);
-    } finally {
-      this.#release(slot);
-    }
+    let given = false;
+    return {
+      connection: slot.connection,
+      giveBack: () => {
+        if (!given) this.#release(slot);
+        given = true;
+      },
+    };
   }
 
   /** Runs `fn` in a transaction: committed when it returns, rolled back when it throws or its scope is cancelled. */
   transaction<T>(fn: (tx: Transaction) => T | PromiseLike<T>, options: TransactionOptions = {}): Promise<T> {
     return this.hold((connection) => runTransaction(connection, fn, options));
+  }
+
+  // ---- LISTEN and NOTIFY
+
+  /**
+   * Calls `onMessage` for each NOTIFY on `channel`, until `close()` or the end of the scope. A connection of its own,
+   * shared by all listeners of the pool, subscribes again when it was lost; `onGap` tells that messages may be missing.
+   */
+  listen(
+    channel: string,
+    onMessage: (notification: Notification) => void,
+    options: ListenOptions = {},
+  ): Promise<Subscription> {
+    if (this.#closing !== null) return Promise.reject(closed('pool'));
+    this.#hub ??= new Hub(this.#shared);
+    return this.#hub.add(channel, onMessage, options);
   }
 
   // ---- the end
@@ -592,6 +612,7 @@ export class Pool extends Session implements Holder, AsyncDisposable {
       clearTimeout(timer);
       this.#drained = null;
     }
+    this.#hub?.close();
     clearTimeout(this.#retry);
     clearTimeout(this.#deadline);
     clearTimeout(this.#tending);

@@ -342,7 +342,7 @@ export class Query<R, T> extends Operation {
  * Asks the server what a statement takes and gives, once, before it is run for the first time: nothing can be encoded
  * or asked for in binary before that. The connection sends nothing else meanwhile, so that the order stays.
  */
-class Describe extends Operation {
+export class Describe extends Operation {
   readonly form: Form;
   readonly #for: Operation;
   #name = '';

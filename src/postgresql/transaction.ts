@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 import { closed } from './faults.ts';
 import type { Forms } from './form.ts';
 import type { Operation } from './operation.ts';
-import { Session } from './session.ts';
+import { type Lent, Session } from './session.ts';
 
 export interface TransactionOptions {
   readonly isolation?: 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable' | undefined;
@@ -68,9 +68,9 @@ export class Transaction extends Session {
     this.#connection.submit(operation);
   }
 
-  override hold<T>(fn: (connection: Connection) => Promise<T>): Promise<T> {
+  override lend(): Promise<Lent> {
     if (this.#over) return Promise.reject(closed('transaction'));
-    return fn(this.#connection);
+    return Promise.resolve({ connection: this.#connection, giveBack: () => {} });
   }
 
   /** A savepoint: when `fn` fails, what it did is undone and the transaction can go on. One at a time. */

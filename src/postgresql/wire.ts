@@ -22,6 +22,8 @@ export interface Transport {
   write(bytes: Buffer): boolean;
   pause(): void;
   resume(): void;
+  /** Resolves when what was written has gone out, or never will. */
+  drained(): Promise<void>;
   /** Drops the connection at once. */
   destroy(): void;
   /** Sends a cancel request on a connection of its own; resolves when the server has closed that, rejects when it failed. */
