@@ -59,4 +59,20 @@ export const testErrors = {
       where: path,
     }),
   }),
+  SBY_TEST_NUM_QUERIES: entry(UsageError, {
+    about: 'A block sent another number of SQL statements than the test expects.',
+    example: { expected: 1, queries: ['SELECT 1', 'SELECT 2'] as readonly string[] },
+    parts: ({ expected, queries }: { expected: number; queries: readonly string[] }) => ({
+      what: `${queries.length} queries were sent, ${expected} expected`,
+      where: queries.slice(0, 20).join(' | '),
+    }),
+  }),
+  SBY_TEST_ORPHANS: entry(UsageError, {
+    about: 'Tasks still ran after the block that started them had ended.',
+    example: { tasks: ['"send mail"'] as readonly string[] },
+    parts: ({ tasks }: { tasks: readonly string[] }) => ({
+      what: `${tasks.length} task${tasks.length === 1 ? '' : 's'} still ran: ${tasks.join(', ')}`,
+      fix: 'Await them, or start them in a taskGroup(); background() is for what shall outlive its request',
+    }),
+  }),
 };

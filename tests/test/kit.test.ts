@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { createApp, HttpResponse, JsonResponse, path, sleep } from 'sobaya';
+import { background, gather } from 'sobaya/asyncio';
+import type { Databases } from 'sobaya/db';
+import {
+  assertNoOrphans,
+  assertNumQueries,
+  Client,
+  captureQueries,
+  factory,
+  freezeTime,
+  isolate,
+  liveServer,
+  RequestFactory,
+  runIsolated,
+} from 'sobaya/test';
+import { openShop, Tag } from '../db/support/shop.ts';
+
+let databases: Databases;
+let app: ReturnType<typeof createApp>;
+before(async () => {
+  databases = await openShop();
+  app = createApp({
+    databases,
+    urls: [
+      path('tags/add/', async (request) => {
+        await Tag.create({ name: (await request.text()) || 'unnamed' });
+        return new JsonResponse(await Tag.all().count());
+      }),
+    ],
+  });
+});
+after(() => databases.close());
+
+test('isolate rolls back what the test and its requests did, in parallel too', async () => {
+  const count = await Tag.all().count();
+  const client = new Client(app);
+  await isolate(app, async () => {
+    await Tag.create({ name: 'mine' });
+    assert.equal((await client.post('/tags/add/', { body: 'a' })).json(), count + 2);
+    await gather(
+      ...Array.from({ length: 10 }, (_, index) => () => client.post('/tags/add/', { body: `p${index}` })),
+    );
+    assert.equal(await Tag.all().count(), count + 12);
+  })();
+  assert.equal(await Tag.all().count(), count);
+  await assert.rejects(
+    runIsolated(databases, async () => {
+      await Tag.create({ name: 'lost' });
+      throw new Error('failed');
+    }),
+    { message: 'failed' },
+  );
+  assert.equal(await Tag.all().count(), count);
+});
+
+test('assertNumQueries counts what runs inside, and lists it', async () => {
+  await assertNumQueries(2, async () => {
+    await Tag.all().count();
+    await Tag.filter({ name: 'old' });
+  });
+  await assert.rejects(
+    assertNumQueries(1, () =>
+      gather(
+        () => Tag.all().count(),
+        () => Tag.all().count(),
+      ),
+    ),
+    {
+      code: 'SBY_TEST_NUM_QUERIES',
+      message: /2 queries were sent, 1 expected \(SELECT/,
+    },
+  );
+  const { queries } = await captureQueries(() => Promise.resolve());
+  await Tag.all().count();
+  assert.equal(queries.length, 0);
+});
+
+test('assertNoOrphans names what still runs', async () => {
+  await assertNoOrphans(() => gather(() => sleep(1)));
+  let task: { cancel(): unknown } | undefined;
+  await assert.rejects(
+    assertNoOrphans(() => {
+      task = background(() => sleep(60_000), { name: 'forgotten' });
+    }),
+    { code: 'SBY_TEST_ORPHANS', message: /1 task still ran: "forgotten"/ },
+  );
+  task?.cancel();
+});
+
+test('factories count, and take what a test cares about', async () => {
+  const tag = factory(Tag, (n) => ({ name: `made ${n}` }));
+  await runIsolated(databases, async () => {
+    assert.equal((await tag()).name, 'made 1');
+    assert.equal((await tag({ name: 'own' })).name, 'own');
+    assert.deepEqual(
+      (await tag.many(2)).map((row) => row.name),
+      ['made 3', 'made 4'],
+    );
+  });
+});
+
+test('a live server, a request factory, a frozen date', async () => {
+  const plain = createApp({ urls: [path('', (request) => new HttpResponse(request.clientAddress ?? ''))] });
+  {
+    await using live = await liveServer(plain);
+    assert.equal(await (await fetch(`${live.url}/`)).text(), '127.0.0.1');
+  }
+  const request = new RequestFactory().post('/x/?a=1', { form: { b: '2' } });
+  assert.equal(request.query.get('a'), '1');
+  assert.equal((await request.form()).get('b'), '2');
+  {
+    using time = freezeTime('2026-11-24T09:00:00Z');
+    assert.equal(new Date().toISOString(), '2026-11-24T09:00:00.000Z');
+    time.tick(1000);
+    assert.equal(Date.now(), Date.UTC(2026, 10, 24, 9, 0, 1));
+    assert.ok(new Date(0) instanceof Date);
+  }
+  assert.ok(Date.now() !== Date.UTC(2026, 10, 24, 9, 0, 1));
+});
