@@ -16,6 +16,7 @@ import type { ErrorResponder } from './error-responses.ts';
 import { createHandler } from './handler.ts';
 import { Life, serveLifespan } from './lifespan.ts';
 import { type AppOptions, checkAppOptions, settingsFrom } from './options.ts';
+import { recorded } from './recorded.ts';
 import { serveWebSocket } from './websocket.ts';
 
 /** The application: called by servers, and the one place that knows its configuration. */
@@ -80,7 +81,7 @@ export function createApp(options: AppOptions = {}): SobayaApplication {
     }
   };
   registerResolver(resolver);
-  return Object.assign(application, {
+  return Object.assign(recorded(application, options.xray, settings.debug), {
     apps,
     databases,
     resolver,

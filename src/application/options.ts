@@ -10,6 +10,7 @@ import type {
 } from '../http/index.ts';
 import { addressList, defaultLimits } from '../http/index.ts';
 import type { Urls } from '../urls/index.ts';
+import type { XrayOptions } from '../xray/index.ts';
 import { checkOptions } from './check-options.ts';
 import type { App } from './define-app.ts';
 
@@ -38,6 +39,11 @@ export interface AppOptions {
   readonly errorViews?: Readonly<Record<number, View<{ error: unknown }>>>;
   /** Called with every error that became a 500. Default: it is printed on stderr. */
   readonly onError?: (error: unknown, request: HttpRequest) => void;
+  /**
+   * X-ray: records what requests did and shows it at /__xray__/. Default: in debug mode when `SOBAYA_DEBUG` is set, as
+   * `sobaya runserver` does. Options open it elsewhere, behind a permission.
+   */
+  readonly xray?: boolean | XrayOptions;
   /** Runs when the application starts and, with what it gives back, when it stops. */
   readonly lifespan?: () => LifespanHook;
 }
@@ -63,6 +69,7 @@ const known = [
   'errorViews',
   'onError',
   'lifespan',
+  'xray',
 ] as const;
 
 export function checkAppOptions(options: AppOptions): void {

@@ -71,7 +71,7 @@ const readers: Readonly<Record<string, Reader>> = {
     },
     start(m, trace, slot) {
       const columns = trace.columns!;
-      const database = m['database'];
+      const database = m['alias'] ?? m['database'];
       if (typeof database === 'string') columns.detail[slot] = database;
       const params = m['params'];
       if (trace.owner.callSites && Array.isArray(params)) {
@@ -92,7 +92,7 @@ const readers: Readonly<Record<string, Reader>> = {
   'sobaya:db.transaction': {
     kind: Kind.transaction,
     nests: true,
-    name: (m) => (typeof m['savepoint'] === 'string' ? `savepoint ${text(m['savepoint'])}` : 'transaction'),
+    name: (m) => (m['savepoint'] ? 'savepoint' : 'transaction'),
     end(m, trace, slot) {
       if (typeof m['outcome'] === 'string') trace.columns!.detail[slot] = m['outcome'];
     },
@@ -206,9 +206,10 @@ export class Sized {
 
 /** What a body that has been read already says, for telling dependencies. Never reads a stream. */
 function bodyWords(response: unknown): number[] {
-  const body = (response as { body?: unknown } | null | undefined)?.body;
+  const it = response as { bytes?: unknown; body?: unknown } | null | undefined;
+  const body = it?.bytes ?? it?.body;
   if (typeof body === 'string') return words(body);
-  if (body instanceof Uint8Array) return words(Buffer.from(body.subarray(0, 16384)).toString('latin1'));
+  if (body instanceof Uint8Array) return words(Buffer.from(body.subarray(0, 16384)).toString('utf8'));
   return [];
 }
 

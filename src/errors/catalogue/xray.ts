@@ -1,4 +1,4 @@
-import { BadRequest, UsageError } from '../base.ts';
+import { BadRequest, OperationalError, UsageError } from '../base.ts';
 import { describe, entry } from './define.ts';
 
 /** Errors of the room `xray`. */
@@ -19,6 +19,14 @@ export const xrayErrors = {
     parts: ({ file, problem }: { file: string; problem: string }) => ({
       what: `${file} is no x-ray recording: ${problem}`,
       fix: 'Export one from the page /__xray__/ or with `sobaya xray --export FILE`',
+    }),
+  }),
+  SBY_XRAY_UNREACHABLE: entry(OperationalError, {
+    about: '`sobaya xray` reads from a running application in debug mode, through the page /__xray__/.',
+    example: { url: 'http://127.0.0.1:8000', why: 'no answer (ECONNREFUSED)' },
+    parts: ({ url, why }: { url: string; why: string }) => ({
+      what: `The x-ray of ${url} cannot be read: ${why}`,
+      fix: 'Start the application with `sobaya runserver` (or wrap it in xray()), and give its address with --url',
     }),
   }),
 };

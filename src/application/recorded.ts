@@ -1,0 +1,22 @@
+import type { Application } from '../asgi/index.ts';
+import { debugWanted } from '../asyncio/index.ts';
+import type { XrayOptions } from '../xray/index.ts';
+
+/**
+ * The application under x-ray. Only where somebody asked: debug mode alone is the default of createApp, so it is not
+ * enough; `SOBAYA_DEBUG` (set by `sobaya runserver`) or the option is. Otherwise not even loaded.
+ */
+export function recorded(
+  application: Application,
+  option: boolean | XrayOptions | undefined,
+  debug: boolean,
+): Application {
+  if (option === false || (option === undefined && !(debug && debugWanted()))) return application;
+  const given = typeof option === 'object' ? option : {};
+  // The server that reads SOBAYA_DEBUG watches the loop itself.
+  const options: XrayOptions = { debug, blame: debug && !debugWanted(), ...given };
+  const loading = import('../xray/index.ts').then(({ xray }) => xray(application, options));
+  // A failure to load is told to whoever calls, not to the process.
+  loading.catch(() => {});
+  return async (scope, receive, send) => (await loading)(scope, receive, send);
+}
