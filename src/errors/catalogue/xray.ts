@@ -22,7 +22,7 @@ export const xrayErrors = {
     }),
   }),
   SBY_XRAY_UNREACHABLE: entry(OperationalError, {
-    about: '`sobaya xray` reads from a running application in debug mode, through the page /__xray__/.',
+    about: '`sobaya xray` reads from a running application in debug mode, through its x-ray page.',
     example: { url: 'http://127.0.0.1:8000', why: 'no answer (ECONNREFUSED)' },
     parts: ({ url, why }: { url: string; why: string }) => ({
       what: `The x-ray of ${url} cannot be read: ${why}`,
