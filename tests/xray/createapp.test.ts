@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { createApp } from 'sobaya';
 import { HttpResponse } from 'sobaya/http';
 import { path } from 'sobaya/urls';
+import { importFile } from 'sobaya/xray';
 import { call, httpScope } from './applications.ts';
 
 function home(): HttpResponse {
