@@ -12,6 +12,7 @@ export type {
   Isolation,
   Row,
 } from './backends/base.ts';
+export { StatementShape } from './backends/base.ts';
 export type { SqliteOptions } from './backends/sqlite/index.ts';
 export {
   type QueryMessage,

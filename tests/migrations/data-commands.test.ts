@@ -165,13 +165,14 @@ describe('data commands', () => {
 
 describe('the JSON reader', () => {
   it('finds the same objects however the text is cut', async () => {
-    const text = '[ {"a": "}{\\"]"}, {"b": [1, {"c": {}}]}\n,{"é": "\\\\"} ]\n';
+    const text =
+      '[ {"q": 1},\n{"r": 2},{"s": 3}\n,{"a": "}{\\"]"}, {"b": [1, {"c": {}}]}\n,{"é": "\\\\"} ]\n';
     const read = async (size: number): Promise<unknown[]> => {
       async function* chunks(): AsyncGenerator<string> {
         for (let i = 0; i < text.length; i += size) yield text.slice(i, i + size);
       }
       const found: unknown[] = [];
-      for await (const [object] of jsonObjects(chunks(), 'x')) found.push(object);
+      for await (const some of jsonObjects(chunks(), 'x')) for (const [object] of some) found.push(object);
       return found;
     };
     for (let size = 1; size <= text.length; size++) assert.deepEqual(await read(size), JSON.parse(text));

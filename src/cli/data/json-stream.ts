@@ -3,11 +3,11 @@ import { fault } from '../../errors/index.ts';
 
 const SPACE = /\s/;
 
-/** Yields every object at the top of `[{…}, {…}]` or of `{…}\n{…}\n`, with its number, counted from 1. */
-export async function* jsonObjects(
-  chunks: AsyncIterable<string>,
-  file: string,
-): AsyncGenerator<readonly [unknown, number]> {
+/** An object and its number in the file, counted from 1. */
+export type Numbered = readonly [object: unknown, number: number];
+
+/** Gives every object at the top of `[{…}, {…}]` or of `{…}\n{…}\n`, those of one chunk of text together. */
+export async function* jsonObjects(chunks: AsyncIterable<string>, file: string): AsyncGenerator<Numbered[]> {
   let text = '';
   let at = 0;
   let depth = 0;
@@ -21,6 +21,7 @@ export async function* jsonObjects(
     text = start < 0 ? text.slice(at) + chunk : text.slice(start) + chunk;
     at = start < 0 ? 0 : at - start;
     if (start >= 0) start = 0;
+    const found: Numbered[] = [];
     for (; at < text.length; at++) {
       const char = text[at] as string;
       if (start >= 0) {
@@ -39,13 +40,24 @@ export async function* jsonObjects(
           }
           number++;
           start = -1;
-          yield [value, number];
+          found.push([value, number]);
         }
         continue;
       }
       if (SPACE.test(char) || char === '\ufeff') continue;
       if (char === '{' && mode !== 'end') {
         if (mode === 'start') mode = 'lines';
+        // Most files hold an object a line: then it need not be read character by character.
+        const end = lineEnd(text, at);
+        if (end > at) {
+          try {
+            found.push([JSON.parse(text.slice(at, end)), ++number]);
+            at = end - 1;
+            continue;
+          } catch {
+            number--;
+          }
+        }
         start = at;
         depth = 1;
       } else if (char === '[' && mode === 'start') mode = 'array';
@@ -53,6 +65,15 @@ export async function* jsonObjects(
       else if (char !== ',' || mode !== 'array')
         throw bad(`${JSON.stringify(char)} where an object should begin`);
     }
+    if (found.length > 0) yield found;
   }
   if (start >= 0 || mode === 'array') throw bad('the file ends in the middle');
+}
+
+/** Behind the brace that ends the line that begins at `at`; -1 when the line does not end with one, or not yet. */
+function lineEnd(text: string, at: number): number {
+  let end = text.indexOf('\n', at);
+  if (end < 0) return -1;
+  while (end > at && (SPACE.test(text[end - 1] as string) || text[end - 1] === ',')) end--;
+  return text[end - 1] === '}' ? end : -1;
 }

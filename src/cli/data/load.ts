@@ -1,5 +1,6 @@
-import { atomic, currentTransaction, type Databases } from '../../db/index.ts';
+import { atomic, currentTransaction, type Databases, StatementShape } from '../../db/index.ts';
 import { fault, isSobayaError } from '../../errors/index.ts';
+import type { Numbered } from './json-stream.ts';
 import type { DataColumn, DataTable } from './tables.ts';
 
 type Backend = ReturnType<Databases['get']>;
@@ -14,7 +15,8 @@ export interface LoadOptions {
 interface Batch {
   readonly table: DataTable;
   readonly columns: readonly DataColumn[];
-  readonly rows: unknown[][];
+  /** All rows, one after another. */
+  readonly values: unknown[];
   readonly numbers: number[];
 }
 
@@ -28,7 +30,7 @@ const ROWS = 100;
 export async function loadObjects(
   backend: Backend,
   tables: readonly DataTable[],
-  objects: AsyncIterable<readonly [unknown, number]>,
+  objects: AsyncIterable<readonly Numbered[]>,
   options: LoadOptions,
 ): Promise<number> {
   const loader = new Loader(backend, tables, options);
@@ -36,7 +38,12 @@ export async function loadObjects(
     async () => {
       if (backend.vendor === 'sqlite') await loader.executor.script('PRAGMA defer_foreign_keys = ON');
       else await loader.executor.script('SET CONSTRAINTS ALL DEFERRED');
-      for await (const [object, number] of objects) await loader.add(object, number);
+      for await (const some of objects)
+        for (const [object, number] of some) {
+          // Most objects need no wait; awaiting each all the same would take as long as reading it.
+          const wait = loader.add(object, number);
+          if (wait !== undefined) await wait;
+        }
       return loader.finish();
     },
     { using: backend.alias },
@@ -50,7 +57,9 @@ class Loader {
   readonly #natural = new Map<string, unknown>();
   readonly #touched = new Set<DataTable>();
   readonly #columnsOf = new Map<string, readonly DataColumn[]>();
+  readonly #forms = new Map<readonly DataColumn[], Map<number, StatementShape>>();
   #batch: Batch | null = null;
+  #sent: Promise<void> | undefined;
   #count = 0;
 
   constructor(backend: Backend, tables: readonly DataTable[], options: LoadOptions) {
@@ -69,71 +78,120 @@ class Loader {
     return fault('SBY_CLI_BAD_FIXTURE', { file: this.#options.file, number, problem }, { cause });
   }
 
-  async add(object: unknown, number: number): Promise<void> {
+  add(object: unknown, number: number): Promise<void> | undefined {
     const { model, pk, fields } = (object ?? {}) as { model?: unknown; pk?: unknown; fields?: unknown };
     if (typeof model !== 'string' || typeof fields !== 'object' || fields === null)
       throw this.#bad(number, 'it is not { "model": "app.Model", "pk": …, "fields": { … } }');
     const table = this.#tables.get(model);
     if (table === undefined) {
-      if (this.#options.ignoreUnknown) return;
+      if (this.#options.ignoreUnknown) return undefined;
       throw this.#bad(number, `there is no model ${model}`);
     }
     const values = fields as Record<string, unknown>;
-    const names = Object.keys(values);
-    let key = pk;
-    if ((key === undefined || key === null) && table.natural !== null)
-      key = await this.#byNatural(
-        table,
-        table.natural.map((name) => values[name]),
-      );
-    const withKey = key !== undefined && key !== null && !names.includes(table.pk.field);
-    const columns = this.#columns(table, names, withKey, number);
-    const links = table.links.filter((link) => Array.isArray(values[link.field]));
-    let row: unknown[];
+    if ((pk === undefined || pk === null) && table.natural !== null)
+      return this.#addNatural(table, values, number);
+    return this.#addRow(table, pk, values, number);
+  }
+
+  async #addNatural(table: DataTable, values: Record<string, unknown>, number: number): Promise<void> {
+    const natural = (table.natural as readonly string[]).map((name) => values[name]);
+    await this.#addRow(table, await this.#byNatural(table, natural), values, number);
+  }
+
+  #addRow(
+    table: DataTable,
+    key: unknown,
+    values: Record<string, unknown>,
+    number: number,
+  ): Promise<void> | undefined {
+    const columns = this.#columns(table, values, key !== undefined && key !== null, number);
+    const withKey = columns[0] === table.pk && !(table.pk.field in values);
+    const row: unknown[] = [];
     try {
-      row = [];
       for (const column of columns) {
-        const isKey = withKey && column === table.pk;
-        let value = isKey ? key : values[column.field];
-        if (Array.isArray(value) && column.to !== null) value = await this.#refer(column.to, value, number);
+        const value = withKey && column === table.pk ? key : values[column.field];
+        if (column.to !== null && Array.isArray(value)) return this.#addReferring(table, key, values, number);
         row.push(column.load(value));
       }
     } catch (error) {
-      if (isSobayaError(error) && error.code === 'SBY_CLI_BAD_FIXTURE') throw error;
       throw this.#bad(
         number,
         isSobayaError(error) ? `${error.what}. ${error.fix}` : (error as Error).message,
         error,
       );
     }
+    return this.#append(table, columns, row, key, values, number);
+  }
+
+  /** References by natural keys: looked up first, and then it is a row like others. */
+  async #addReferring(
+    table: DataTable,
+    key: unknown,
+    values: Record<string, unknown>,
+    number: number,
+  ): Promise<void> {
+    const resolved = { ...values };
+    for (const column of table.columns) {
+      const value = values[column.field];
+      if (column.to !== null && Array.isArray(value))
+        resolved[column.field] = await this.#refer(column.to, value, number);
+    }
+    await this.#addRow(table, key, resolved, number);
+  }
+
+  #append(
+    table: DataTable,
+    columns: readonly DataColumn[],
+    row: readonly unknown[],
+    key: unknown,
+    values: Record<string, unknown>,
+    number: number,
+  ): Promise<void> | undefined {
+    let wait: Promise<void> | undefined;
     if (this.#batch !== null && (this.#batch.table !== table || this.#batch.columns !== columns))
-      await this.#flush();
-    this.#batch ??= { table, columns, rows: [], numbers: [] };
-    this.#batch.rows.push(row);
-    this.#batch.numbers.push(number);
+      wait = this.#flush();
+    this.#batch ??= { table, columns, values: [], numbers: [] };
+    const batch = this.#batch;
+    for (const value of row) batch.values.push(value);
+    batch.numbers.push(number);
     this.#touched.add(table);
-    const limit = Math.max(
-      1,
-      Math.min(ROWS, Math.floor(this.#backend.features.maxParameters / Math.max(1, columns.length))),
+    const limit = Math.min(
+      ROWS,
+      Math.floor(this.#backend.features.maxParameters / Math.max(1, columns.length)),
     );
-    if (this.#batch.rows.length >= limit) await this.#flush();
+    if (batch.numbers.length >= limit) wait = this.#flush();
+    if (++this.#count % 1000 === 0) this.#options.onProgress?.(this.#count);
+    if (table.links.length === 0) return wait;
+    const links = table.links.filter((link) => Array.isArray(values[link.field]));
+    return links.length === 0 ? wait : this.#links(wait, table, links, key, values, number);
+  }
+
+  async #links(
+    wait: Promise<void> | undefined,
+    table: DataTable,
+    links: DataTable['links'],
+    key: unknown,
+    values: Record<string, unknown>,
+    number: number,
+  ): Promise<void> {
+    await wait;
     for (const link of links)
       await this.#link(table, link.field, key, values[link.field] as unknown[], number);
-    if (++this.#count % 1000 === 0) this.#options.onProgress?.(this.#count);
   }
 
   /** Columns by their names, the same array for the same names: it tells whether rows go into one statement. */
   #columns(
     table: DataTable,
-    names: readonly string[],
+    values: Record<string, unknown>,
     withKey: boolean,
     number: number,
   ): readonly DataColumn[] {
-    const id = `${table.key} ${withKey} ${names.join(' ')}`;
+    let id = withKey ? `${table.key}+` : table.key;
+    for (const name in values) id += ` ${name}`;
     const known = this.#columnsOf.get(id);
     if (known !== undefined) return known;
-    const columns = withKey ? [table.pk] : [];
-    for (const name of names) {
+    const columns = withKey && !(table.pk.field in values) ? [table.pk] : [];
+    for (const name of Object.keys(values)) {
       const column = table.columns.find((one) => one.field === name);
       if (column !== undefined) columns.push(column);
       else if (!table.links.some((link) => link.field === name) && !this.#options.ignoreUnknown)
@@ -143,16 +201,46 @@ class Loader {
     return columns;
   }
 
+  /** Sends the batch. Waits only for the one before: while the database writes, the next is read. */
   async #flush(): Promise<void> {
     const batch = this.#batch;
     this.#batch = null;
     if (batch === null) return;
-    const { table, columns, rows } = batch;
+    const before = this.#sent;
+    this.#sent = this.#write(batch);
+    // Whoever waits for it hears of its failure; until then it is nobody's.
+    this.#sent.catch(() => {});
+    await before;
+  }
+
+  async #settle(): Promise<void> {
+    await this.#flush();
+    await this.#sent;
+  }
+
+  async #write({ table, columns, values, numbers }: Batch): Promise<void> {
+    const form = this.#insert(table, columns, numbers.length);
+    try {
+      await this.executor.execute(form.sql, values, form);
+    } catch (error) {
+      const [first, last] = [numbers[0] as number, numbers.at(-1) as number];
+      throw this.#bad(
+        first,
+        `${first === last ? '' : `it or one of those up to ${last} (all ${table.key}): `}${(error as Error).message}`,
+        error,
+      );
+    }
+  }
+
+  /** One form of statement per table, columns and number of rows: prepared once. */
+  #insert(table: DataTable, columns: readonly DataColumn[], rows: number): StatementShape {
+    const forms = this.#forms.get(columns) ?? new Map<number, StatementShape>();
+    this.#forms.set(columns, forms);
+    const known = forms.get(rows);
+    if (known !== undefined) return known;
     const quote = (name: string): string => this.#backend.quote(name);
     let n = 0;
-    const values = rows
-      .map(() => `(${columns.map(() => this.#backend.dialect.placeholder(++n)).join(', ')})`)
-      .join(', ');
+    const row = (): string => `(${columns.map(() => this.#backend.dialect.placeholder(++n)).join(', ')})`;
     const others = columns.filter((column) => column !== table.pk);
     const update = others
       .map((column) => `${quote(column.column)} = excluded.${quote(column.column)}`)
@@ -160,19 +248,13 @@ class Loader {
     const conflict = columns.includes(table.pk)
       ? ` ON CONFLICT (${quote(table.pk.column)}) ${others.length === 0 ? 'DO NOTHING' : `DO UPDATE SET ${update}`}`
       : '';
-    try {
-      await this.executor.execute(
-        `INSERT INTO ${quote(table.table)} (${columns.map((column) => quote(column.column)).join(', ')}) VALUES ${values}${conflict}`,
-        rows.flat(),
-      );
-    } catch (error) {
-      const [first, last] = [batch.numbers[0] as number, batch.numbers.at(-1) as number];
-      throw this.#bad(
-        first,
-        `${first === last ? '' : `it or one of those up to ${last} (all ${table.key}): `}${isSobayaError(error) ? error.message : (error as Error).message}`,
-        error,
-      );
-    }
+    const names = columns.map((column) => quote(column.column)).join(', ');
+    const form = new StatementShape(
+      `INSERT INTO ${quote(table.table)} (${names}) VALUES ${Array.from({ length: rows }, row).join(', ')}${conflict}`,
+      false,
+    );
+    forms.set(rows, form);
+    return form;
   }
 
   async #link(
@@ -184,7 +266,7 @@ class Loader {
   ): Promise<void> {
     const link = table.links.find((one) => one.field === field);
     if (link === undefined) return;
-    await this.#flush();
+    await this.#settle();
     const { dialect } = this.#backend;
     const quote = (name: string): string => this.#backend.quote(name);
     const source = pk ?? (table.natural === null ? null : await this.#lastKey(table));
@@ -221,7 +303,7 @@ class Loader {
   async #byNatural(table: DataTable, natural: readonly unknown[]): Promise<unknown> {
     const id = JSON.stringify([table.key, natural]);
     if (this.#natural.has(id)) return this.#natural.get(id);
-    if (this.#batch?.table === table) await this.#flush();
+    await this.#settle();
     const names = table.natural ?? [];
     const columns = names.map((name) => table.columns.find((column) => column.field === name) as DataColumn);
     const where = columns
@@ -263,7 +345,7 @@ class Loader {
   }
 
   async finish(): Promise<number> {
-    await this.#flush();
+    await this.#settle();
     await this.#checkReferences();
     for (const sql of sequenceResets(this.#backend, [...this.#touched])) await this.executor.script(sql);
     return this.#count;
