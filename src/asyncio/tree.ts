@@ -36,11 +36,17 @@ function node(scope: Scope, time: number): TreeNode {
     waits.push(text.length > longest ? `${text.slice(0, longest - 1)}…` : text);
   }
   const children: TreeNode[] = [];
-  for (let kid = scope.kids; kid !== null; kid = kid.next as Scope | null) children.push(node(kid, time));
+  for (let kid = scope.kids; kid !== null; kid = kid.next as Scope | null) {
+    const child = node(kid, time);
+    // A scope without a name says nothing by itself.
+    if (child.kind === 'scope' && child.name === '' && child.waits.length === 0)
+      children.push(...[...child.children].reverse());
+    else children.push(child);
+  }
   const { task } = scope;
   return {
     kind: task !== null ? 'task' : scope.owner === null ? 'program' : 'scope',
-    name: oneLine(task?.name ?? (scope.kind || 'scope')),
+    name: oneLine(task?.name ?? scope.kind),
     id: task?.id ?? null,
     state: scope.cancelled ? 'cancelling' : 'running',
     age: task === null ? null : Math.max(0, Math.round(time - task.startedAt)),
@@ -72,7 +78,7 @@ function age(ms: number): string {
 
 /** One line for a node, without its children. */
 export function describeNode(node: TreeNode): string {
-  const parts = [node.kind === 'task' ? `${node.name} #${node.id}` : node.name];
+  const parts = [node.kind === 'task' ? `${node.name} #${node.id}` : node.name || 'scope'];
   if (node.age !== null) parts.push(age(node.age));
   if (node.state === 'cancelling') parts.push('being cancelled');
   if (node.waits.length > 0) parts.push(`waits for ${node.waits.join(', ')}`);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { createTask, gather, sleep, timeout } from 'sobaya/asyncio';
+import { createTask, gather, timeout } from 'sobaya/asyncio';
 import { asyncToSync, defaultPool, syncToAsync, ThreadPool } from 'sobaya/sync';
 import * as there from './fixtures/async.ts';
 import { user } from './fixtures/heavy.ts';
@@ -92,8 +92,10 @@ test('when all threads are blocked, calls on their behalf run on top of them', a
 test('cancelling reaches the async function that a thread waits for, and frees the thread', async () => {
   await using pool = new ThreadPool({ threads: 1 });
   const mine = syncToAsync<Heavy>(url, { pool });
+  const slow = Promise.withResolvers<void>();
+  state.onSlow = slow.resolve;
   const task = createTask(() => mine.askSlowly());
-  await sleep(100);
+  await slow.promise;
   task.cancel('the customer left');
   await task.ended;
   assert.equal(task.state, 'cancelled');
@@ -134,8 +136,10 @@ test('after shutdown a new pool is as good as the first', async () => {
 test('a thread that dies while it asks', async () => {
   await using pool = new ThreadPool({ threads: 1 });
   const mine = syncToAsync<Heavy>(url, { pool, onCancel: 'kill' });
+  const slow = Promise.withResolvers<void>();
+  state.onSlow = slow.resolve;
   const task = createTask(() => mine.askSlowly());
-  await sleep(100);
+  await slow.promise;
   task.cancel();
   await task.ended;
   assert.equal(await mine.add(1, 1), 2);
