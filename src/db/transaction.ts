@@ -1,6 +1,14 @@
 import { currentContext } from '../asyncio/index.ts';
 import { fault, isSobayaError } from '../errors/index.ts';
-import type { Answer, Backend, Connection, Executor, Isolation, StatementShape } from './backends/base.ts';
+import type {
+  Answer,
+  Backend,
+  Connection,
+  Executor,
+  Isolation,
+  Row,
+  StatementShape,
+} from './backends/base.ts';
 import { type TransactionMessage, transactionChannel } from './channels.ts';
 import { ambient, currentDatabases } from './databases.ts';
 
@@ -101,6 +109,19 @@ export class Transaction implements Executor {
 
   script(sql: string): Promise<void> {
     return this.#through(() => this.connection.script(sql));
+  }
+
+  async *stream(sql: string, params: readonly unknown[], chunk: number): AsyncIterable<Row[]> {
+    const source = this.connection.stream?.(sql, params, chunk);
+    if (source === undefined) {
+      const { rows } = await this.execute(sql, params);
+      if (rows.length > 0) yield rows;
+      return;
+    }
+    for await (const rows of source) {
+      this.#check();
+      yield rows;
+    }
   }
 
   onCommit(fn: () => unknown): void {

@@ -87,7 +87,7 @@ export function decodeDateTime(raw: unknown): Date {
     const year = two(raw, 0) * 100 + two(raw, 2);
     if (year >= 100) {
       const seconds = Date.UTC(year, two(raw, 5) - 1, two(raw, 8), two(raw, 11), two(raw, 14), two(raw, 17));
-      if (length === 19) return new Date(seconds);
+      if (length === 19 || (length === 22 && raw.endsWith('+00'))) return new Date(seconds);
       if (raw.charCodeAt(19) === 46) {
         const fraction = /^\.(\d{1,9})(Z|[+-]00(?::?00)?)?$/.exec(raw.slice(19));
         if (fraction !== null)

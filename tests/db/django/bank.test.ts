@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { Databases } from 'sobaya/db';
+import { serverOrSkip, type TestServer } from '../support/postgres.ts';
 import { expected, openBank, plain, queryset } from './bank.ts';
 import { different, wrong } from './different.ts';
 import { queries } from './queries.ts';
@@ -43,28 +44,37 @@ const errors: Record<string, RegExp> = {
   MultipleObjectsReturned: /^SBY_DB_MULTIPLE_OBJECTS$/,
 };
 
-describe('Django answers, on SQLite', () => {
-  let databases: Databases;
-  before(async () => {
-    databases = await openBank('sqlite::memory:');
-  });
-  after(() => databases.close());
+const sqlite: TestServer = { skip: false, url: async () => 'sqlite::memory:', drop: async () => {} };
 
-  for (const [name, query] of Object.entries(queries)) {
-    test(name, { skip: different[name] ?? false, todo: wrong.includes(name) }, () =>
-      databases.run(async () => {
-        const by = answers[name] ?? {};
-        const answer = (by.both ?? by.sqlite) as Answer;
-        if (answer.raises !== undefined) {
-          await assert.rejects(
-            async () => await queryset(query),
-            (error: { code: string }) => (errors[answer.raises as string] as RegExp).test(error.code),
-          );
-          return;
-        }
-        const wanted = expected(answer.is);
-        assert.deepEqual(aligned(plain(await queryset(query)), wanted), wanted);
-      }),
-    );
-  }
-});
+for (const [vendor, server] of [
+  ['sqlite', sqlite],
+  ['postgresql', serverOrSkip('bank')],
+] as const)
+  describe(`Django answers, on ${vendor}`, { skip: server.skip }, () => {
+    let databases: Databases;
+    before(async () => {
+      databases = await openBank(await server.url());
+    });
+    after(async () => {
+      await databases.close();
+      await server.drop();
+    });
+
+    for (const [name, query] of Object.entries(queries)) {
+      test(name, { skip: different[name] ?? false, todo: wrong.includes(name) }, () =>
+        databases.run(async () => {
+          const by = answers[name] ?? {};
+          const answer = (by.both ?? by[vendor]) as Answer;
+          if (answer.raises !== undefined) {
+            await assert.rejects(
+              async () => await queryset(query),
+              (error: { code: string }) => (errors[answer.raises as string] as RegExp).test(error.code),
+            );
+            return;
+          }
+          const wanted = expected(answer.is);
+          assert.deepEqual(aligned(plain(await queryset(query)), wanted), wanted);
+        }),
+      );
+    }
+  });
