@@ -8,6 +8,7 @@ const { status, signal } = spawnSync(
   process.execPath,
   [
     '--conditions=sobaya:source',
+    '--import=./tests/setup.ts',
     '--test',
     '--test-timeout=120000',
     ...options,
