@@ -1,5 +1,6 @@
 /** Middleware: one protocol, one file each. */
 export { asAsgi } from './as-asgi.ts';
+export { type CollectOptions, type CollectReport, collectStatic } from './collect-static.ts';
 export { type CompressionOptions, compression, type Encoding } from './compression.ts';
 export { conditionalGet } from './conditional-get.ts';
 export { type CorsOptions, cors } from './cors.ts';

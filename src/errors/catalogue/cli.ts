@@ -189,4 +189,24 @@ export const cliErrors = {
       fix: 'Start one with sobaya serve; a program of your own calls openInspection() from sobaya/asyncio. Both have to run as the same user',
     }),
   }),
+  SBY_CLI_FOLDER_IN_USE: entry(UsageError, {
+    about: 'A new project or app is only written into a folder that is new or empty.',
+    example: { folder: '/home/aki/soba' },
+    parts: ({ folder }: { folder: string }) => ({
+      what: 'The folder is not empty, and nothing was written',
+      where: folder,
+      fix: 'Name a new folder',
+    }),
+  }),
+  SBY_CLI_BAD_NAME: entry(UsageError, {
+    about: 'Projects are named like npm packages, apps like identifiers.',
+    example: { what: 'app', got: 'My-Shop' },
+    parts: ({ what, got }: { what: string; got: string }) => ({
+      what: `${describe(got)} cannot be the name of ${what === 'app' ? 'an' : 'a'} ${what}`,
+      fix:
+        what === 'app'
+          ? 'Use lower-case letters, digits and "_", beginning with a letter'
+          : 'Use lower-case letters, digits, "-", "." and "_"',
+    }),
+  }),
 };

@@ -28,4 +28,13 @@ export const middlewareErrors = {
       fix: 'Put csrfToken(request) into the form as csrfmiddlewaretoken, or send it as X-CSRFToken; a view for other programs is wrapped by csrfExempt()',
     }),
   }),
+  SBY_MIDDLEWARE_OUTPUT_IN_USE: entry(ImproperlyConfigured, {
+    about: 'collectstatic empties its output folder first, and will not empty one that it did not write.',
+    example: { folder: '/srv/soba/static' },
+    parts: ({ folder }: { folder: string }) => ({
+      what: 'The output folder holds files that collectstatic did not write',
+      where: folder,
+      fix: 'Name a new or empty folder; the sources are not the output',
+    }),
+  }),
 };
