@@ -62,7 +62,7 @@ function quality(
   return found;
 }
 
-/** The candidate the client likes best; among equals the one the client names first, then ours. Null when it takes none. */
+/** The candidate the client likes best; among equals the one the client names first (of encodings, whose order browsers do not mean, ours). Null when it takes none. */
 export function bestOf<T extends string>(
   header: string | null,
   candidates: readonly T[],
@@ -74,7 +74,10 @@ export function bestOf<T extends string>(
   let bestRange = { q: 0, order: Number.MAX_SAFE_INTEGER };
   for (const candidate of candidates) {
     const range = quality(ranges, candidate.toLowerCase(), fits[kind]);
-    if (range.q > bestRange.q || (range.q === bestRange.q && range.q > 0 && range.order < bestRange.order)) {
+    if (
+      range.q > bestRange.q ||
+      (range.q === bestRange.q && kind !== 'token' && range.q > 0 && range.order < bestRange.order)
+    ) {
       best = candidate;
       bestRange = range;
     }
