@@ -54,4 +54,5 @@ export {
 export { type Applied, MigrationRecorder } from './recorder.ts';
 export { type Squashed, type SquashOptions, squash } from './squash.ts';
 export { type FieldState, type ModelState, type PartState, ProjectState } from './state.ts';
+export { MigrationTester } from './tester.ts';
 export { MigrationWriter } from './writer.ts';
