@@ -1,3 +1,4 @@
+import { postgresMissing } from '../../tests/migrations/postgres.ts';
 import type { Case } from '../harness.ts';
 
 const module = import.meta.resolve('../servers/migrations.ts');
@@ -23,6 +24,15 @@ export default [
     ],
     goals: [
       { text: 'rows per second', metric: 'perSecond', of: 'loaddata', over: 'node:sqlite', atLeast: 0.7 },
+    ],
+  },
+  {
+    name: 'migrations: a table of 1,000,000 rows on PostgreSQL changed by the recipe under 50 clients',
+    sides: [{ name: 'the recipe', module: import.meta.resolve('../servers/migrations-online.ts') }],
+    rounds: 1,
+    skip: async () => (await postgresMissing()) || null,
+    goals: [
+      { text: 'longest wait of a statement, ms', metric: 'longestWaitMs', of: 'the recipe', atMost: 500 },
     ],
   },
 ] satisfies Case[];

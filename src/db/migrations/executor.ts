@@ -193,7 +193,8 @@ export class MigrationExecutor {
             migration: migration.key,
             operation: operation.describe(),
           });
-        if (!operation.atomic && migration.atomic && this.backend.features.concurrentIndexes)
+        const bare = operation instanceof RunCode || this.backend.features.concurrentIndexes;
+        if (!operation.atomic && migration.atomic && bare)
           throw fault('SBY_MIGRATIONS_NOT_ATOMIC', {
             migration: migration.key,
             operation: operation.describe(),
@@ -377,7 +378,8 @@ export class MigrationExecutor {
   ): Promise<void> {
     if (backwards) await operation.databaseBackwards(app, editor, from, to);
     else await operation.databaseForwards(app, editor, from, to);
-    if (operation instanceof RunCode || operation instanceof RunSql) await editor.dataChanged();
+    if (operation.atomic && (operation instanceof RunCode || operation instanceof RunSql))
+      await editor.dataChanged();
   }
 
   /** The states before, between and after the operations. */

@@ -84,6 +84,11 @@ export interface RunCodeArgs {
   readonly forwards: DataStep;
   /** What undoes it; `runCode.nothing` when nothing has to be undone. Left out, it cannot be reversed. */
   readonly backwards?: DataStep;
+  /**
+   * False: outside of any transaction, each statement for itself; for filling a large table in batches, in a migration
+   * with `atomic: false`. It may be broken off and run again, so it must leave out what is done. Default true.
+   */
+  readonly atomic?: boolean;
   readonly elidable?: boolean;
 }
 
@@ -105,6 +110,10 @@ export class RunCode extends Operation {
 
   override get reversible(): boolean {
     return this.args.backwards !== undefined;
+  }
+
+  override get atomic(): boolean {
+    return this.args.atomic !== false;
   }
 
   override get elidable(): boolean {
