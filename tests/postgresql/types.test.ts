@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { type Codec, Interval, Range, RawJson } from 'sobaya/postgresql';
 import { connect, skip } from './database.ts';
@@ -117,6 +118,14 @@ describe('types', { skip }, () => {
       max: new Date('+275760-01-01'),
       noInvalidDate: true,
     });
+    // JSON has no -0, and PostgreSQL's JSON no NUL.
+    const json = fc
+      .jsonValue()
+      .filter(
+        (value) =>
+          isDeepStrictEqual(JSON.parse(JSON.stringify(value)), value) &&
+          !JSON.stringify(value).includes('\\u0000'),
+      );
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
@@ -128,11 +137,7 @@ describe('types', { skip }, () => {
         fc.uint8Array(),
         fc.array(fc.option(text)),
         fc.array(fc.option(fc.integer({ min: -32768, max: 32767 }))),
-        fc
-          .jsonValue()
-          .filter(
-            (value) => !JSON.stringify(value).includes('\\u0000') && !JSON.stringify(value).includes('-0'),
-          ),
+        json,
         async (...values) => {
           const sql =
             'SELECT $1::int4, $2::int8, $3::int8, $4::float8, $5::text, $6::timestamptz, $7::bytea, $8::text[], $9::int2[], $10::json';
