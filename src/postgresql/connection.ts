@@ -59,7 +59,9 @@ class SocketTransport implements Transport {
   }
   drained(): Promise<void> {
     const socket = this.#socket;
-    if (!socket.writableNeedDrain || socket.destroyed) return Promise.resolve();
+    // So much may stand in line that the socket has work while we prepare more.
+    if (!socket.writableNeedDrain || socket.writableLength < 512 * 1024 || socket.destroyed)
+      return Promise.resolve();
     return new Promise((resolve) => {
       const end = (): void => {
         socket.off('drain', end).off('close', end);
