@@ -233,7 +233,7 @@ describe('a pool', { skip }, () => {
     const running = pool.query("SELECT pg_sleep(30), 'pool_kill'");
     running.catch(() => {});
     const kill =
-      "SELECT pg_terminate_backend(pid) AS done FROM pg_stat_activity WHERE query LIKE '%pool_kill%' AND pid <> pg_backend_pid()";
+      "SELECT pg_terminate_backend(pid) AS done FROM pg_stat_activity WHERE query LIKE '%pool_kill%' AND wait_event = 'PgSleep'";
     await eventually(async () => (await admin.query(kill)).rows.length > 0);
     await assert.rejects(running, (error: PostgresqlConnectionError) => {
       assert.ok(error instanceof PostgresqlConnectionError);
