@@ -145,7 +145,7 @@ function* checkDeployment({ settings, options }: SobayaApplication): Iterable<Ch
       ...warn(
         'E001',
         'debug is true: strangers see source code and requests',
-        'createApp({ debug: false }), or NODE_ENV=production',
+        'createApp({ debug: false }), or an environment without SOBAYA_DEBUG and NODE_ENV=development',
       ),
       level: 'error',
     };

@@ -1,3 +1,4 @@
+import { debugWanted } from '../asyncio/index.ts';
 import type { DatabaseConfig, Databases } from '../db/index.ts';
 import { fault } from '../errors/index.ts';
 import type {
@@ -22,7 +23,11 @@ export interface AppOptions {
   readonly middleware?: readonly Middleware[];
   /** `{ default: 'sqlite:db.sqlite3' }`. */
   readonly databases?: Readonly<Record<string, DatabaseConfig>> | Databases;
-  /** Error pages with source, stack and request; for development only. Default: false if NODE_ENV is "production", else true. */
+  /**
+   * Error pages with source, stack and request; for development only. Default: false, unless the environment says
+   * development: `SOBAYA_DEBUG=1` (as `sobaya runserver` sets it) or `NODE_ENV=development`. A server that nobody told
+   * anything shows nothing to strangers.
+   */
   readonly debug?: boolean;
   /** Host names this application answers to; `.example.com` is the domain and all below. Default: those of the loopback. */
   readonly allowedHosts?: readonly string[];
@@ -98,7 +103,7 @@ export function checkAppOptions(options: AppOptions): void {
 }
 
 export function settingsFrom(options: AppOptions): RequestSettings {
-  const debug = options.debug ?? process.env['NODE_ENV'] !== 'production';
+  const debug = options.debug ?? (debugWanted() || process.env['NODE_ENV'] === 'development');
   const { secretKey = [] } = options;
   const secretKeys = (typeof secretKey === 'string' ? [secretKey] : secretKey).filter((key) => key !== '');
   for (const key of secretKeys)
