@@ -13,6 +13,7 @@ export type {
   Row,
 } from './backends/base.ts';
 export { StatementShape } from './backends/base.ts';
+export type { PostgresOptions } from './backends/postgresql/index.ts';
 export type { SqliteOptions } from './backends/sqlite/index.ts';
 export {
   type QueryMessage,
@@ -92,6 +93,10 @@ export {
   type UniqueOptions,
   uniqueConstraint,
 } from './model/parts.ts';
+export { Prefetch } from './query/prefetch.ts';
+export { setShapeLimit, shapeCount } from './query/shape.ts';
+export { postDelete, postSave, preDelete, preSave, Signal, type SignalMessage } from './query/signals.ts';
+export { invalid } from './query/validation.ts';
 export {
   type AtomicOptions,
   atomic,
@@ -112,4 +117,4 @@ export type {
   One,
 } from './typing/fields.ts';
 export type { Expression, LookupError, Ref } from './typing/lookups.ts';
-export type { ModelClass, QuerySet } from './typing/model.ts';
+export type { Condition, ManyToManyManager, ModelClass, QuerySet, RelatedManager } from './typing/model.ts';

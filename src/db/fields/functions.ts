@@ -148,11 +148,11 @@ export function duration<const O extends FieldOptions<number> = {}>(options?: O)
 }
 
 /** Any JSON value; give its type as the type argument. */
-export function json<V = unknown>(options?: FieldOptions<V> & { readonly null?: false }): Field<V, false>;
 export function json<V = unknown>(
   options: FieldOptions<V> & { readonly default: V | (() => V) },
 ): Field<V, true>;
 export function json<V = unknown>(options: FieldOptions<V> & { readonly null: true }): Field<V | null, true>;
+export function json<V = unknown>(options?: FieldOptions<V> & { readonly null?: false }): Field<V, false>;
 export function json(options?: object): Field<unknown, boolean> {
   return column('json', options);
 }

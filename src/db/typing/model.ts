@@ -204,7 +204,7 @@ type AnnotationValue<F, A> =
           : never;
 export interface AnnotationField<V> extends Field<V, true> {}
 type AnnotationFields<F, A> = { readonly [K in keyof A]: AnnotationField<AnnotationValue<F, A[K]>> };
-type AnnotationRow<F, A> = { readonly [K in keyof A]: AnnotationValue<F, A[K]> };
+type AnnotationRow<F, A> = { -readonly [K in keyof A]: AnnotationValue<F, A[K]> };
 type CheckAnnotations<F, A> = {
   [K in keyof A]: A[K] extends HasPath<infer P>
     ? P extends '*'
