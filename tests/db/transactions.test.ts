@@ -197,3 +197,21 @@ for (const [name, server] of [
       assert.ok(performance.now() - started < 5000, 'the statement went on in the database');
     });
   });
+
+test('a query of models that runs long is stopped in SQLite with its task', async () => {
+  const databases = await openShop(await file.url());
+  await databases.run(async () => {
+    await Company.bulkCreate(Array.from({ length: 3000 }, (_, i) => ({ name: `c${i}` })));
+    const others = Company.filter({ name__contains: 'c' }).exclude({
+      pk__in: Company.filter({ name__endswith: 'x' }),
+    });
+    const task = createTask(() =>
+      others.filter({ pk__in: Company.filter({ name__iregex: '.*(c|d)+.*1$' }) }).count(),
+    );
+    setTimeout(() => task.cancel('nobody wants it'), 1);
+    await assert.rejects(async () => await task, { name: 'AbortError' });
+    assert.ok((await Company.count()) > 3000);
+  });
+  await databases.close();
+  await file.drop();
+});

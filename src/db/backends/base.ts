@@ -15,6 +15,8 @@ export class StatementShape {
   readonly sql: string;
   /** Whether it only reads: then it may run on a reader or a replica. */
   readonly reads: boolean;
+  /** The same statement, looking at each row whether it was stopped; where the database cannot be interrupted. */
+  stoppable: string | undefined = undefined;
   /** The driver's own notes. */
   note: unknown = undefined;
   /** How often it ran, and the mean of its cost in milliseconds in the database. */
@@ -103,6 +105,8 @@ export interface Features {
   /** Sorting puts NULL first in ascending order. */
   readonly nullsFirst: boolean;
   readonly cursors: boolean;
+  /** A function to call for each row, by which a running statement is stopped: `name(column)`. */
+  readonly aliveFunction: string | null;
 }
 
 export interface Backend extends Executor {

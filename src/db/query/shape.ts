@@ -198,6 +198,12 @@ export class Shape implements Step {
       query,
       extra,
     };
+    if (reads && backend.features.aliveFunction !== null) {
+      const again = this.build();
+      again.alive = true;
+      const second = new Compiler(backend.dialect);
+      compiled.shape.stoppable = second.finish(compile(again, second).sql).sql;
+    }
     this.#compiled.set(terminal, compiled);
     return compiled;
   }

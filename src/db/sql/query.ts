@@ -164,6 +164,8 @@ export class Query {
   combination: Combination | null = null;
   groupBy: 'model' | Node[] | null = null;
   empty = false;
+  /** Whether each row asks if the statement was stopped. */
+  alive = false;
   /** Annotations that values() selected, in its order. */
   #next = 0;
 

@@ -213,6 +213,11 @@ export function selectSql(query: Query, c: Compiler, mode: SelectMode, columns?:
   let text = `SELECT ${distinct}${selected.join(',')} FROM ${fromSql(query, c, demanded)}`;
   const conditions = query.empty ? ['1=0'] : [];
   if (where.length > 0) conditions.push(joined(where, c));
+  if (query.alive && c.dialect.features.aliveFunction !== null) {
+    // Of the innermost table: an outer one would be asked for its own rows only.
+    const last = [...query.joins.keys()].at(-1) ?? query.base;
+    conditions.push(`${c.dialect.features.aliveFunction}(${last}.rowid)`);
+  }
   if (conditions.length > 0) text += ` WHERE ${conditions.join(' AND ')}`;
   const groups = groupBy(query, own, order, having, c);
   if (groups.length > 0) text += ` GROUP BY ${groups.join(',')}`;

@@ -22,6 +22,7 @@ export const postgresFeatures: Features = {
   maxParameters: 65535,
   nullsFirst: false,
   cursors: true,
+  aliveFunction: null,
 };
 
 /** An array literal; elements are quoted, so nothing in them can end it. */

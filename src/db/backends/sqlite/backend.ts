@@ -204,7 +204,11 @@ export class SqliteBackend implements Backend {
   ): Promise<T> {
     if (shape?.reads ?? READS.test(sql)) {
       const lane = this.#lane(shape);
-      return this.#submit(lane, READ, sql, params, shape, map, shape !== undefined, lane === this.#writer);
+      // Where it may run long, the statement that can be stopped.
+      const quick =
+        lane === this.#near || (shape !== undefined && shape.runs >= PROVING_RUNS && shape.mean <= SLOW_MS);
+      const text = quick ? sql : (shape?.stoppable ?? sql);
+      return this.#submit(lane, READ, text, params, shape, map, shape !== undefined, lane === this.#writer);
     }
     return this.#submit(
       this.#writer,

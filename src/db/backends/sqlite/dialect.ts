@@ -22,6 +22,7 @@ export const sqliteFeatures: Features = {
   maxParameters: 32766,
   nullsFirst: true,
   cursors: true,
+  aliveFunction: 'sobaya_alive',
 };
 
 /** ECMAScript 2026; in Node 24's V8, not yet in the checker's library. */
