@@ -89,8 +89,8 @@ type NumberLookup<V, R extends string> = R extends Compare
         ? boolean
         : LookupError<`'${R}' is not a lookup of a number`>;
 
-/** Values that hold structure of their own (json, arrays) take any further path. */
-type Subquery<V> = Expression<V>;
+/** Values from a list, an expression, or the rows of another queryset. */
+type Subquery<V> = Expression<V> | PromiseLike<readonly unknown[]>;
 type OpValue<V, R extends string> = R extends Compare
   ? V | Expression<V>
   : R extends 'in'
