@@ -39,6 +39,8 @@ export const application = createApp({
     default:
       process.env['DATABASE_URL'] ?? `sqlite:${fileURLToPath(new URL('./db.sqlite3', import.meta.url))}`,
   },
+  // Every request drawn, at /__xray__/: look at the suppliers page there.
+  xray: process.env['NODE_ENV'] !== 'production',
   errorViews: { 404: views.notFound },
   lifespan: () => closeSuppliers,
 });

@@ -32,7 +32,9 @@ async function main(): Promise<void> {
     port: Number(values.port ?? process.env['PORT'] ?? 8000),
     host: values.host ?? '127.0.0.1',
   });
-  console.log(`\n  The soba shop is open: ${server.url}\n  Ctrl-C closes it.\n`);
+  console.log(`\n  The soba shop is open: ${server.url}`);
+  if (application.debug) console.log(`  What its requests did:  ${server.url}/__xray__/`);
+  console.log('  Ctrl-C closes it.\n');
   const close = (): void => void server.close();
   process.once('SIGINT', close).once('SIGTERM', close);
   await server.closed;

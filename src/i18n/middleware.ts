@@ -28,12 +28,14 @@ export function locale(options: LocaleOptions): Middleware {
     if (chosen !== undefined && languages.includes(chosen)) return chosen;
     return bestLanguage(request.header('accept-language'), languages) ?? (languages[0] as string);
   };
-  return (getResponse) => async (request) => {
-    const language = choose(request);
-    const response = await withLanguage(language, () => getResponse(request));
-    if (!response.headers.has('content-language')) response.headers.set('content-language', language);
-    for (const name of ['Accept-Language', 'Cookie']) response.headers.addToList('vary', name);
-    return response;
+  return function locale(getResponse) {
+    return async (request) => {
+      const language = choose(request);
+      const response = await withLanguage(language, () => getResponse(request));
+      if (!response.headers.has('content-language')) response.headers.set('content-language', language);
+      for (const name of ['Accept-Language', 'Cookie']) response.headers.addToList('vary', name);
+      return response;
+    };
   };
 }
 

@@ -7,6 +7,7 @@ import { fault, isSobayaError, type SobayaError } from '../errors/index.ts';
 import { type HttpRequest, HttpResponse, type ResponseOptions } from '../http/index.ts';
 import { csrfToken } from '../middleware/index.ts';
 import { reverse } from '../urls/index.ts';
+import { type RenderMessage, renderChannel } from './channels.ts';
 import { TemplateContext } from './context.ts';
 import { protectContexts } from './contexts.ts';
 import { registerFilters } from './filters.ts';
@@ -77,8 +78,18 @@ export class Templates {
   }
 
   /** Renders the template `name` with `data`. Errors name the template and its line. */
-  async render(name: string, data: TemplateData = {}): Promise<string> {
-    const template = await this.#load(name);
+  render(name: string, data: TemplateData = {}): Promise<string> {
+    if (!renderChannel.start.hasSubscribers) return this.#render(name, data);
+    const message: RenderMessage = { name };
+    return renderChannel.tracePromise(async () => {
+      const html = await this.#render(name, data);
+      message.bytes = Buffer.byteLength(html);
+      return html;
+    }, message);
+  }
+
+  async #render(name: string, data: TemplateData): Promise<string> {
+    const template = this.#parsed.get(name) ?? (await this.#load(name));
     return await this.#run(template, data, name);
   }
 
@@ -106,8 +117,6 @@ export class Templates {
   }
 
   async #load(name: string): Promise<Template[]> {
-    const cached = this.#parsed.get(name);
-    if (cached !== undefined) return cached;
     try {
       const template = await this.#engine.parseFile(name);
       if (!this.debug) this.#parsed.set(name, template);

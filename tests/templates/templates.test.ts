@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { sleep } from 'sobaya/asyncio';
-import { markSafe, Templates, type TemplatesOptions } from 'sobaya/templates';
+import {
+  markSafe,
+  type RenderMessage,
+  renderChannel,
+  Templates,
+  type TemplatesOptions,
+} from 'sobaya/templates';
 
 const folders: string[] = [];
 after(() => {
@@ -204,4 +210,22 @@ test('own filters are escaped unless they say that they made HTML', async () => 
     { filters: { bold: (text) => markSafe(`<b>${String(text).length}</b>`), tag: (text) => `<${text}>` } },
   );
   assert.equal(await engine.renderString('{{ "abc" | bold }} {{ "abc" | tag }}'), '<b>3</b> &lt;abc&gt;');
+});
+
+test('each rendering is told on sobaya:templates.render', async () => {
+  const engine = templates({ 'a.html': '{{ x }}é' });
+  const told: RenderMessage[] = [];
+  const handlers = {
+    asyncEnd: (message: object) => void told.push(message as RenderMessage),
+    start: () => {},
+  };
+  renderChannel.subscribe(handlers as never);
+  try {
+    await engine.render('a.html', { x: 1 });
+  } finally {
+    renderChannel.unsubscribe(handlers as never);
+  }
+  assert.equal(told.length, 1);
+  assert.equal(told[0]?.name, 'a.html');
+  assert.equal(told[0]?.bytes, 3);
 });
