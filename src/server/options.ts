@@ -41,6 +41,22 @@ export interface ServeOptions {
   readonly timeoutWrite?: number;
   /** A graceful stop waits so long for running requests before it cancels them. Default 10 000. */
   readonly timeoutGraceful?: number;
+  /** TLS: the certificate with its chain, a PEM file. */
+  readonly certfile?: string;
+  /** Its key, a PEM file. Default: in the certificate's file. */
+  readonly keyfile?: string;
+  readonly keyfilePassword?: string;
+  /** The authorities that client certificates are checked against, a PEM file. */
+  readonly caCerts?: string;
+  /** Whether clients show a certificate. Default 'none'. */
+  readonly certReqs?: 'none' | 'optional' | 'required';
+  /** Default 'TLSv1.2'. */
+  readonly tlsMinVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** HTTP/2 with TLS by negotiation ('tls'), also without TLS by prior knowledge ('prior-knowledge'), or 'off'. Default 'tls'. */
+  readonly http2?: 'tls' | 'prior-knowledge' | 'off';
+  /** Streams that an HTTP/2 client may have open at once. Default 100. */
+  readonly h2MaxStreams?: number;
+
   /** Longest WebSocket message. Default 16 MiB. */
   readonly wsMaxSize?: number;
   /** A WebSocket is pinged this often; 0 for never. Default 20 000. */
@@ -53,7 +69,13 @@ export interface ServeOptions {
   readonly dateHeader?: boolean;
 }
 
-export type ServerOptions = Required<Omit<ServeOptions, 'uds' | 'fd' | 'log'>> & {
+export type ServerOptions = Required<
+  Omit<ServeOptions, 'uds' | 'fd' | 'log' | 'certfile' | 'keyfile' | 'keyfilePassword' | 'caCerts'>
+> & {
+  readonly certfile: string | null;
+  readonly keyfile: string | null;
+  readonly keyfilePassword: string | null;
+  readonly caCerts: string | null;
   readonly uds: string | null;
   readonly fd: number | null;
 };
@@ -74,6 +96,14 @@ const defaults = {
   timeoutKeepAlive: 5000,
   timeoutWrite: 30_000,
   timeoutGraceful: 10_000,
+  certfile: null,
+  keyfile: null,
+  keyfilePassword: null,
+  caCerts: null,
+  certReqs: 'none',
+  tlsMinVersion: 'TLSv1.2',
+  http2: 'tls',
+  h2MaxStreams: 100,
   wsMaxSize: 16 * 1024 * 1024,
   wsPingInterval: 20_000,
   wsPingTimeout: 20_000,
@@ -83,6 +113,13 @@ const defaults = {
   fd: null,
 } as const satisfies ServerOptions;
 
+const choices: Readonly<Record<string, readonly string[]>> = {
+  lifespan: ['auto', 'on', 'off'],
+  certReqs: ['none', 'optional', 'required'],
+  tlsMinVersion: ['TLSv1.2', 'TLSv1.3'],
+  http2: ['tls', 'prior-knowledge', 'off'],
+};
+const texts = new Set(['host', 'uds', 'certfile', 'keyfile', 'keyfilePassword', 'caCerts']);
 const positive = new Set(['limitRequestLine', 'limitRequestField', 'limitRequestFields', 'limitRequestHead']);
 
 /** Fills in defaults and refuses values that make no sense, each by its name. */
@@ -97,6 +134,11 @@ export function resolveOptions(options: ServeOptions): ServerOptions {
   }
   if (options.uds !== undefined && options.fd !== undefined)
     throw badOption('uds', options.uds, 'either uds or fd, not both');
+  for (const name of ['keyfile', 'keyfilePassword', 'caCerts'] as const)
+    if (options[name] !== undefined && options.certfile === undefined)
+      throw badOption(name, options[name], 'certfile as well, TLS begins with it');
+  if (options.certReqs !== undefined && options.certReqs !== 'none' && options.caCerts === undefined)
+    throw badOption('certReqs', options.certReqs, 'caCerts as well, to check client certificates against');
   return resolved as unknown as ServerOptions;
 }
 
@@ -104,13 +146,14 @@ function checkOption(name: string, value: unknown): void {
   if (name === 'port') {
     if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 65535)
       throw badOption(name, value, 'an integer from 0 to 65535');
-  } else if (name === 'lifespan') {
-    if (value !== 'auto' && value !== 'on' && value !== 'off')
-      throw badOption(name, value, "'auto', 'on' or 'off'");
+  } else if (name in choices) {
+    const known = choices[name]!;
+    if (!known.includes(value as string))
+      throw badOption(name, value, known.map((choice) => `'${choice}'`).join(' or '));
   } else if (name === 'rootPath') {
     if (typeof value !== 'string' || (value !== '' && (!value.startsWith('/') || value.endsWith('/'))))
       throw badOption(name, value, 'a path that begins with a slash and does not end with one');
-  } else if (name === 'host' || name === 'uds') {
+  } else if (texts.has(name)) {
     if (typeof value !== 'string' || value === '') throw badOption(name, value, 'a text that is not empty');
   } else if (name === 'serverHeader' || name === 'dateHeader') {
     if (typeof value !== 'boolean') throw badOption(name, value, 'true or false');

@@ -22,6 +22,7 @@ export class RawConnection implements Transport {
   readonly client: Transport['client'] = ['192.0.2.1', 50000];
   readonly server: Transport['server'] = ['192.0.2.2', 80];
   readonly encrypted: boolean;
+  readonly tls: Transport['tls'] = null;
   buffered = 0;
   /** False while the server has stopped reading. */
   reading = true;

@@ -1,15 +1,18 @@
 import { unlinkSync } from 'node:fs';
 import * as net from 'node:net';
-import type { Application } from '../asgi/index.ts';
+import * as tls from 'node:tls';
+import type { Application, TlsExtension } from '../asgi/index.ts';
 import { getRunningLoop, rootContext, Scope } from '../asyncio/index.ts';
 import { Clock } from './clock.ts';
 import { Http1Connection } from './http1/connection.ts';
+import type { Http2Session } from './http2/session.ts';
 import { Lifespan } from './lifespan.ts';
 import { listen, urlOf } from './listen.ts';
 import { type ServerLog, TextLog } from './log.ts';
 import { resolveOptions, type ServeOptions, type ServerOptions } from './options.ts';
 import { createServices, type Services } from './services.ts';
 import { SocketTransport } from './socket-transport.ts';
+import { secureContext, tlsExtension } from './tls.ts';
 
 /** A server that listens. Made by `serve`. */
 export class Server {
@@ -23,6 +26,9 @@ export class Server {
   readonly #connections = new Set<SocketTransport>();
   readonly #clock: Clock;
   readonly #listener: net.Server;
+  readonly #tls: tls.Server | null;
+  #certificate = '';
+  readonly #sessions = new Set<Http2Session>();
   #address: Services['address'] = null;
   #closing: Promise<void> | null = null;
   #onClosed: () => void = () => {};
@@ -48,7 +54,9 @@ export class Server {
         this.#onRequestLimit();
       }
       for (const transport of this.#connections) transport.protocol?.tick(now);
+      for (const session of this.#sessions) session.tick(now);
     });
+    this.#tls = this.options.certfile === null ? null : this.#createTls();
     this.#listener = net.createServer(
       { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
       (socket) => this.#accept(socket),
@@ -66,12 +74,12 @@ export class Server {
 
   /** `http://127.0.0.1:8000`, for people and for clients on this machine. */
   get url(): string {
-    return urlOf(this.address);
+    return urlOf(this.address, this.options.certfile === null ? 'http' : 'https');
   }
 
   /** Connections that are open. */
   get connections(): number {
-    return this.#connections.size;
+    return this.#connections.size + this.#sessions.size;
   }
 
   /**
@@ -103,12 +111,95 @@ export class Server {
   }
 
   #accept(socket: net.Socket): void {
-    const transport = new SocketTransport(socket, this.#localAddress(socket), false, true, (closed) => {
+    if (this.#tls !== null) {
+      // Handshakes under way count as nothing yet; a slow one is ended by the handshake timeout.
+      this.#tls.emit('connection', socket);
+      return;
+    }
+    if (this.options.http2 === 'prior-knowledge') this.#peek(socket);
+    else this.#http1(socket, null, true, null);
+  }
+
+  #http1(socket: net.Socket, tls: TlsExtension | null, shared: boolean, first: Buffer | null): void {
+    const transport = new SocketTransport(socket, this.#localAddress(socket), tls, shared, (closed) => {
       this.#connections.delete(closed);
       this.#checkQuiet();
     });
     this.#connections.add(transport);
-    transport.start(new Http1Connection(transport, this.#services));
+    const protocol = new Http1Connection(transport, this.#services);
+    transport.start(protocol);
+    if (first !== null) protocol.feed(first, 0, first.length);
+  }
+
+  /** HTTP/2 by prior knowledge begins with a preface of its own (RFC 9113 3.4); anything else is HTTP/1.1. */
+  #peek(socket: net.Socket): void {
+    const timer = setTimeout(() => socket.destroy(), this.options.timeoutHeader);
+    const drop = (): void => clearTimeout(timer);
+    socket.on('close', drop).on('error', drop);
+    socket.once('data', (chunk: Buffer) => {
+      clearTimeout(timer);
+      socket.off('close', drop).off('error', drop).pause();
+      if (chunk.toString('latin1', 0, 4) === 'PRI ') {
+        socket.unshift(chunk);
+        void this.#http2(socket, null);
+      } else this.#http1(socket, null, false, chunk);
+    });
+    socket.resume();
+  }
+
+  async #http2(socket: net.Socket, tls: TlsExtension | null): Promise<void> {
+    const { remoteAddress, remotePort } = socket;
+    // Loaded with the first such connection: a server without any starts faster.
+    const { Http2Session } = await import('./http2/session.ts');
+    if (socket.destroyed) return;
+    const session = new Http2Session(
+      socket,
+      this.#services,
+      {
+        client: remoteAddress === undefined ? null : [remoteAddress, remotePort ?? 0],
+        server: this.#localAddress(socket),
+        encrypted: tls !== null,
+        tls,
+      },
+      () => {
+        this.#sessions.delete(session);
+        this.#checkQuiet();
+      },
+    );
+    this.#sessions.add(session);
+    if (this.#services.stopping) session.shutdown();
+  }
+
+  #createTls(): tls.Server {
+    const { certReqs, http2, timeoutHeader } = this.options;
+    const context = secureContext(this.options);
+    this.#certificate = context.cert.toString('latin1');
+    const server = tls.createServer({
+      ...context,
+      ALPNProtocols: http2 === 'off' ? ['http/1.1'] : ['h2', 'http/1.1'],
+      requestCert: certReqs !== 'none',
+      rejectUnauthorized: certReqs === 'required',
+      handshakeTimeout: timeoutHeader,
+      allowHalfOpen: true,
+      pauseOnConnect: true,
+    } as tls.TlsOptions);
+    server.on('secureConnection', (socket) => {
+      const extension = tlsExtension(socket, this.#certificate);
+      if (socket.alpnProtocol === 'h2') void this.#http2(socket, extension);
+      else this.#http1(socket, extension, false, null);
+    });
+    server.on('tlsClientError', (error, socket) => {
+      this.log.warn(`${socket.remoteAddress ?? 'a client'}: the TLS handshake failed: ${error.message}`);
+    });
+    return server;
+  }
+
+  /** Reads certificate and key again; connections that are open keep theirs. Throws, and changes nothing, when they do not fit. */
+  reloadCertificates(): void {
+    if (this.#tls === null) return;
+    const context = secureContext(this.options);
+    this.#tls.setSecureContext(context);
+    this.#certificate = context.cert.toString('latin1');
   }
 
   #localAddress(socket: net.Socket): Services['address'] {
@@ -152,7 +243,7 @@ export class Server {
   /** Writes what runs now to the log. */
   dump(): void {
     const lines = this.running();
-    this.log.info(`${lines.length} requests running, ${this.#connections.size} connections`);
+    this.log.info(`${lines.length} requests running, ${this.connections} connections`);
     for (const line of lines) this.log.info(`  ${line}`);
   }
 
@@ -160,6 +251,7 @@ export class Server {
   closeNow(): void {
     this.#services.context.scope.cancel();
     for (const transport of this.#connections) transport.destroy();
+    for (const session of this.#sessions) session.destroy();
   }
 
   async #close(drain: boolean): Promise<void> {
@@ -168,18 +260,18 @@ export class Server {
     services.draining = drain;
     if (this.#listener.listening) this.#listener.close();
     for (const transport of [...this.#connections]) transport.protocol?.shutdown(drain);
+    for (const session of this.#sessions) session.shutdown();
     let timer: NodeJS.Timeout | undefined;
     if (!this.#quiet) {
       await new Promise<void>((resolve) => {
         this.#onQuiet = resolve;
         timer = setTimeout(() => {
-          this.log.warn(
-            `stopping: ${this.#connections.size} connections did not end in time and are dropped`,
-          );
+          this.log.warn(`stopping: ${this.connections} connections did not end in time and are dropped`);
           services.context.scope.cancel();
           // One turn for those whose requests end now and answer.
           timer = setTimeout(() => {
             for (const transport of this.#connections) transport.destroy();
+            for (const session of this.#sessions) session.destroy();
             resolve();
           }, 100);
         }, this.options.timeoutGraceful);
@@ -200,7 +292,7 @@ export class Server {
   }
 
   get #quiet(): boolean {
-    return this.#connections.size === 0 && this.#services.context.scope.kids === null;
+    return this.connections === 0 && this.#services.context.scope.kids === null;
   }
 
   #checkQuiet(): void {

@@ -47,6 +47,7 @@ export class SocketTransport implements Transport {
   readonly client: Transport['client'];
   readonly server: Transport['server'];
   readonly encrypted: boolean;
+  readonly tls: Transport['tls'];
   buffered = 0;
   #protocol: Protocol | null = null;
   #queue: (string | Uint8Array)[] = [];
@@ -64,7 +65,7 @@ export class SocketTransport implements Transport {
   constructor(
     socket: Socket,
     server: Transport['server'],
-    encrypted: boolean,
+    tls: Transport['tls'],
     shared: boolean,
     onClose: (transport: SocketTransport) => void,
   ) {
@@ -72,7 +73,8 @@ export class SocketTransport implements Transport {
       ? withSharedReadBuffer(socket, (bytes) => this.#protocol?.feed(readBuffer, 0, bytes))
       : null;
     this.socket = own ?? socket;
-    this.encrypted = encrypted;
+    this.tls = tls;
+    this.encrypted = tls !== null;
     this.server = server;
     const { remoteAddress, remotePort } = this.socket;
     this.client = remoteAddress === undefined ? null : [remoteAddress, remotePort ?? 0];

@@ -1,3 +1,5 @@
+import type { TlsExtension } from '../asgi/index.ts';
+
 /**
  * What stands between a protocol and the world: protocols are fed bytes and hand bytes out, and never see a
  * socket. Tests give them a transport that records; `socket-transport.ts` gives them a real one.
@@ -6,6 +8,8 @@ export interface Transport {
   readonly client: readonly [host: string, port: number] | null;
   readonly server: readonly [host: string, port: number | null] | null;
   readonly encrypted: boolean;
+  /** What is known of TLS on this connection; null without. */
+  readonly tls: TlsExtension | null;
   /** Bytes taken from the protocol and not yet taken by the operating system. */
   readonly buffered: number;
   /** Takes bytes for sending; strings are latin-1. The bytes must stay as they are until `buffered` is 0. */

@@ -144,7 +144,14 @@ async function untilStopped(server: Server): Promise<void> {
     else server.closeNow();
   };
   const dump = (): void => server.dump();
-  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGUSR2', dump);
+  const reload = (): void => {
+    try {
+      server.reloadCertificates();
+    } catch (error) {
+      server.log.error(`the certificate stays as it was: ${(error as Error).message}`);
+    }
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGUSR2', dump).on('SIGHUP', reload);
   await server.closed;
-  process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGUSR2', dump);
+  process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGUSR2', dump).off('SIGHUP', reload);
 }

@@ -105,4 +105,17 @@ export const serverErrors = {
       fix: 'Handle lifespan.startup and lifespan.shutdown, or serve with lifespan "auto"',
     }),
   }),
+  SBY_SERVER_BAD_TLS: entry(ImproperlyConfigured, {
+    about: 'A certificate or key cannot be used.',
+    example: {
+      option: 'keyfile',
+      path: '/etc/soba/key.pem',
+      why: 'the key does not belong to the certificate',
+    },
+    parts: ({ option, path, why }: { option: string; path: string; why: string }) => ({
+      what: `TLS cannot be set up: ${why}`,
+      where: `${option} ${path}`,
+      fix: 'Give a certificate chain and its key as PEM files',
+    }),
+  }),
 };

@@ -1,4 +1,4 @@
-import type { HttpScope, WebSocketScope } from '../../asgi/index.ts';
+import type { Extensions, HttpScope, WebSocketScope } from '../../asgi/index.ts';
 import { isSobayaError } from '../../errors/index.ts';
 import { BODY_HIGH_WATER, COMPLETE } from '../exchange.ts';
 import type { Services } from '../services.ts';
@@ -226,7 +226,7 @@ export class Http1Connection implements Protocol {
       client: this.transport.client,
       server: this.transport.server,
       state: { ...services.state },
-      extensions: head.http11 ? EXTENSIONS : EXTENSIONS_10,
+      extensions: this.#extensions(head.http11 ? EXTENSIONS : EXTENSIONS_10),
     };
     const exchange = new Http1Exchange(this, head, scope);
     // A body that came along makes "100 Continue" superfluous (RFC 9110 10.1.1).
@@ -247,6 +247,11 @@ export class Http1Connection implements Protocol {
       if (!exchange.awaitsContinue) this.#deadline = services.now + options.timeoutBody;
     }
     exchange.start(services.app, services.context, this.#fed);
+  }
+
+  #extensions(known: Extensions): Extensions {
+    const { tls } = this.transport;
+    return tls === null ? known : { ...known, tls };
   }
 
   #upgrade(head: RequestHead): void {
@@ -271,7 +276,7 @@ export class Http1Connection implements Protocol {
       server: transport.server,
       subprotocols: handshake.subprotocols,
       state: { ...services.state },
-      extensions: EXTENSIONS_WEBSOCKET,
+      extensions: this.#extensions(EXTENSIONS_WEBSOCKET),
     };
     const connection = new WebSocketConnection(transport, services, scope, handshake);
     this.#phase = SWITCHED;

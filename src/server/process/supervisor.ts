@@ -90,7 +90,12 @@ export class Supervisor {
 
   /** Runs until it is told to stop; gives the exit code. */
   async run(): Promise<number> {
-    const { url } = await listen(this.#listener, resolveOptions(this.#options.serve), this.#log);
+    const { url } = await listen(
+      this.#listener,
+      resolveOptions(this.#options.serve),
+      this.#log,
+      this.#options.serve.certfile === undefined ? 'http' : 'https',
+    );
     this.#url = url;
     const finished = new Promise<number>((resolve) => {
       this.#finish = resolve;
