@@ -142,7 +142,10 @@ describe('HTTP/2 by prior knowledge', () => {
     assert.equal((await ask(session, { ':path': '/fail' })).status, 500);
     assert.equal((await ask(session, { ':path': '/bad' })).status, 500);
     assert.equal((await ask(session, { ':path': '/%zz' })).status, 400);
-    assert.equal((await ask(session, { ':path': '/', ':authority': 'a.example', host: 'b.example' })).status, 400);
+    assert.equal(
+      (await ask(session, { ':path': '/', ':authority': 'a.example', host: 'b.example' })).status,
+      400,
+    );
     assert.equal(
       (await ask(session, { ':method': 'POST', ':path': '/', 'content-length': '2000' }, 'x'.repeat(2000)))
         .status,
