@@ -45,7 +45,11 @@ export class Recorder implements TraceOwner {
   skipped = 0;
   recorded = 0;
   readonly #listeners = new Set<(trace: Trace) => void>();
+  /** Columns to use again, all of the capacity that requests lately needed. */
   #columns: Columns[] = [];
+  #typical = FIRST_SLOTS;
+  #largest = FIRST_SLOTS;
+  #closed = 0;
   #stop: (() => void) | null = null;
 
   constructor(options: RecorderOptions = {}) {
@@ -98,7 +102,7 @@ export class Recorder implements TraceOwner {
   #forget(trace: Trace): void {
     this.bytes -= trace.bytes;
     const { columns } = trace;
-    if (columns !== null && columns.capacity === FIRST_SLOTS && this.#columns.length < 64) {
+    if (columns !== null && columns.capacity === this.#typical && this.#columns.length < 64) {
       columns.clear(trace.used);
       this.#columns.push(columns);
     }
@@ -110,7 +114,7 @@ export class Recorder implements TraceOwner {
     if (
       this.#stop === null ||
       (this.sample < 1 && Math.random() >= this.sample) ||
-      !this.reserve(TRACE_BYTES + FIRST_SLOTS * SLOT_BYTES)
+      !this.reserve(TRACE_BYTES + this.#typical * SLOT_BYTES)
     ) {
       this.skipped++;
       return null;
@@ -119,7 +123,7 @@ export class Recorder implements TraceOwner {
       `${boot}-${(++lastId).toString(36)}`,
       this,
       type,
-      this.#columns.pop() ?? new Columns(),
+      this.#columns.pop() ?? new Columns(this.#typical),
     );
     const task = currentContext().task?.id ?? 0;
     trace.mainTask = task;
@@ -142,12 +146,22 @@ export class Recorder implements TraceOwner {
     trace.end(0, state === 'done' ? OK : state === 'failed' ? ERROR : CANCELLED);
     if (trace.columns !== null && error !== null) trace.columns.error[0] = error;
     if (trace.http !== null) settleHttp(trace);
+    this.#learn(trace.columns?.capacity ?? FIRST_SLOTS);
     const texts = textBytes(trace);
     trace.bytes += texts;
     this.bytes += texts;
     this.finished.set(trace.id, trace);
     if (this.bytes > this.memory) this.#makeRoom(0);
     if (this.#listeners.size > 0) for (const listener of this.#listeners) listener(trace);
+  }
+
+  /** Growing costs nine new arrays: the next requests begin with what the last sixty-four needed. */
+  #learn(capacity: number): void {
+    if (capacity > this.#largest) this.#largest = Math.min(capacity, 256, this.maxSpans);
+    if (++this.#closed % 64 !== 0) return;
+    if (this.#largest !== this.#typical) this.#columns = [];
+    this.#typical = this.#largest;
+    this.#largest = FIRST_SLOTS;
   }
 
   get(id: string): Trace | null {

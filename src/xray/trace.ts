@@ -5,25 +5,38 @@ const FIRST = 16;
 
 /** The spans of one request as parallel arrays; recording one writes numbers and references, and allocates nothing. */
 export class Columns {
-  capacity = FIRST;
-  start = new Float64Array(FIRST);
-  end = new Float64Array(FIRST);
-  waited = new Float64Array(FIRST);
-  amount = new Float64Array(FIRST);
-  seq = new Uint32Array(FIRST);
-  parent = new Int32Array(FIRST);
-  task = new Int32Array(FIRST);
-  kind = new Uint8Array(FIRST);
-  status = new Uint8Array(FIRST);
-  readonly name: string[] = new Array<string>(FIRST).fill('');
-  readonly detail: (string | null)[] = new Array<string | null>(FIRST).fill(null);
-  readonly site: (string | null)[] = new Array<string | null>(FIRST).fill(null);
-  readonly error: (string | null)[] = new Array<string | null>(FIRST).fill(null);
-  readonly params: (readonly unknown[] | null)[] = new Array<readonly unknown[] | null>(FIRST).fill(null);
-  readonly reads: (readonly number[] | null)[] = new Array<readonly number[] | null>(FIRST).fill(null);
-  readonly wrote: (readonly number[] | null)[] = new Array<readonly number[] | null>(FIRST).fill(null);
-  readonly blocked: (BlockedRecord | null)[] = new Array<BlockedRecord | null>(FIRST).fill(null);
+  capacity: number;
+  start: Float64Array;
+  end: Float64Array;
+  waited: Float64Array;
+  amount: Float64Array;
+  seq: Uint32Array;
+  parent: Int32Array;
+  task: Int32Array;
+  kind: Uint8Array;
+  status: Uint8Array;
+  readonly name: string[] = [];
+  readonly detail: (string | null)[] = [];
+  readonly site: (string | null)[] = [];
+  readonly error: (string | null)[] = [];
+  readonly params: (readonly unknown[] | null)[] = [];
+  readonly reads: (readonly number[] | null)[] = [];
+  readonly wrote: (readonly number[] | null)[] = [];
+  readonly blocked: (BlockedRecord | null)[] = [];
   readonly counts = new Uint32Array(kindNames.length);
+
+  constructor(capacity = FIRST) {
+    this.capacity = capacity;
+    this.start = new Float64Array(capacity);
+    this.end = new Float64Array(capacity);
+    this.waited = new Float64Array(capacity);
+    this.amount = new Float64Array(capacity);
+    this.seq = new Uint32Array(capacity);
+    this.parent = new Int32Array(capacity);
+    this.task = new Int32Array(capacity);
+    this.kind = new Uint8Array(capacity);
+    this.status = new Uint8Array(capacity);
+  }
 
   grow(): void {
     const capacity = this.capacity * 2;
@@ -60,13 +73,8 @@ export class Columns {
   clear(used: number): void {
     for (let i = 0; i < used; i++) {
       this.name[i] = '';
-      this.detail[i] = null;
-      this.site[i] = null;
-      this.error[i] = null;
-      this.params[i] = null;
-      this.reads[i] = null;
-      this.wrote[i] = null;
-      this.blocked[i] = null;
+      this.detail[i] = this.site[i] = this.error[i] = null;
+      this.params[i] = this.reads[i] = this.wrote[i] = this.blocked[i] = null;
     }
     this.counts.fill(0);
   }
@@ -117,7 +125,7 @@ export class Trace {
   tracestate = '';
   mainTask = 0;
   count = 0;
-  bytes = TRACE_BYTES + FIRST * SLOT_BYTES;
+  bytes: number;
   /** null once it was forgotten: what still runs of it records nothing more. */
   columns: Columns | null;
   /** Whatever the OpenTelemetry bridge keeps. */
@@ -129,6 +137,7 @@ export class Trace {
     this.owner = owner;
     this.type = type;
     this.columns = columns;
+    this.bytes = TRACE_BYTES + columns.capacity * SLOT_BYTES;
   }
 
   get used(): number {
@@ -149,12 +158,9 @@ export class Trace {
     const seq = this.count++;
     if (seq >= columns.capacity && !this.#full) this.#room(columns);
     const slot = seq < columns.capacity ? seq : 1 + ((seq - 1) % (columns.capacity - 1));
-    if (seq !== slot) {
-      columns.error[slot] = null;
-      columns.params[slot] = columns.reads[slot] = columns.wrote[slot] = null;
-      columns.blocked[slot] = null;
-      columns.site[slot] = null;
-    }
+    columns.error[slot] = columns.site[slot] = null;
+    columns.params[slot] = columns.reads[slot] = columns.wrote[slot] = null;
+    columns.blocked[slot] = null;
     columns.seq[slot] = seq;
     columns.kind[slot] = kind;
     columns.counts[kind] = (columns.counts[kind] ?? 0) + 1;
