@@ -36,6 +36,8 @@ export interface XrayOptions extends RecorderOptions {
 /** An ASGI application whose requests are recorded. */
 export interface XrayApplication extends Application {
   readonly recorder: Recorder;
+  /** When OpenTelemetry is connected, where that was asked for. Lifespan start-up waits for it. */
+  readonly ready: Promise<void>;
   /** Stops recording; what was recorded stays to be looked at. */
   stop(): Promise<void>;
 }
@@ -74,6 +76,9 @@ export function xray(app: Application, options: XrayOptions = {}): XrayApplicati
     const trace = recorder.open(scope.type);
     if (trace === null) return app(scope, receive, send);
     describe(trace, scope, recorder);
+    trace.incoming = scope.headers;
+    recorder.opened(trace);
+    trace.incoming = null;
     const watchedSend = (event: SendEvent): Promise<void> => send(noted(trace, event, timing, pages, scope));
     try {
       await recorder.run(trace, () => app(scope, receive, watchedSend));
@@ -83,6 +88,9 @@ export function xray(app: Application, options: XrayOptions = {}): XrayApplicati
     }
     recorder.close(trace, 'done');
   }
+
+  // Said to whoever waits for it: lifespan, `ready`.
+  telemetry?.catch(() => {});
 
   const application = async (...[scope, receive, send]: Parameters<Application>): Promise<void> => {
     if (scope.type === 'lifespan')
@@ -101,6 +109,7 @@ export function xray(app: Application, options: XrayOptions = {}): XrayApplicati
   keepProperties(app, application);
   return Object.defineProperties(application, {
     recorder: { value: recorder },
+    ready: { value: telemetry ?? Promise.resolve() },
     stop: {
       value: async (): Promise<void> => {
         recorder.stop();

@@ -45,6 +45,7 @@ export class Recorder implements TraceOwner {
   skipped = 0;
   recorded = 0;
   readonly #listeners = new Set<(trace: Trace) => void>();
+  readonly #openers = new Set<(trace: Trace) => void>();
   /** Columns to use again, all of the capacity that requests lately needed. */
   #columns: Columns[] = [];
   #typical = FIRST_SLOTS;
@@ -174,6 +175,17 @@ export class Recorder implements TraceOwner {
   clear(): void {
     for (const trace of this.finished.values()) this.#forget(trace);
     this.finished.clear();
+  }
+
+  /** Called by whoever opened a timeline, when method, path and headers are known. */
+  opened(trace: Trace): void {
+    if (this.#openers.size > 0) for (const opener of this.#openers) opener(trace);
+  }
+
+  /** Hears of every request that begins. Gives what unsubscribes. */
+  onOpened(opener: (trace: Trace) => void): () => void {
+    this.#openers.add(opener);
+    return () => this.#openers.delete(opener);
   }
 
   /** Hears of every finished request; keep it short. Gives what unsubscribes. */

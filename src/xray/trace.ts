@@ -128,6 +128,8 @@ export class Trace {
   bytes: number;
   /** null once it was forgotten: what still runs of it records nothing more. */
   columns: Columns | null;
+  /** Incoming headers, only while the request is being opened: other propagators read theirs. */
+  incoming: readonly (readonly [string, string])[] | null = null;
   /** Whatever the OpenTelemetry bridge keeps. */
   bridge: object | null = null;
   #full = false;

@@ -1,4 +1,4 @@
-import { BadRequest, OperationalError, UsageError } from '../base.ts';
+import { BadRequest, ImproperlyConfigured, OperationalError, UsageError } from '../base.ts';
 import { describe, entry } from './define.ts';
 
 /** Errors of the room `xray`. */
@@ -27,6 +27,16 @@ export const xrayErrors = {
     parts: ({ url, why }: { url: string; why: string }) => ({
       what: `The x-ray of ${url} cannot be read: ${why}`,
       fix: 'Start the application with `sobaya runserver` (or wrap it in xray()), and give its address with --url',
+    }),
+  }),
+  SBY_XRAY_NO_TELEMETRY: entry(ImproperlyConfigured, {
+    about:
+      'xray({ openTelemetry: true }) hands its spans to the OpenTelemetry API, which the program brings along.',
+    example: {},
+    parts: (_: object) => ({
+      what: 'The package @opentelemetry/api cannot be loaded',
+      where: 'xray, openTelemetry',
+      fix: 'npm install @opentelemetry/api, with an SDK set up before the application starts; or leave the option out',
     }),
   }),
 };
