@@ -10,6 +10,8 @@ interface Unit {
   readonly uses: ReadonlySet<number>;
   /** Spans inside, itself included. */
   readonly inside: ReadonlySet<number>;
+  /** It may change something (or is reported otherwise): nothing moves across it. */
+  readonly barrier: boolean;
 }
 
 const gatherable = new Set(['query', 'client', 'sleep', 'thread', 'task', 'span']);
@@ -118,7 +120,8 @@ function* rowsOf(
 ): Generator<Unit[]> {
   const units: Unit[] = [];
   for (const span of spans) {
-    if (!gatherable.has(span.kind) || span.end === null || span.status === 'cancelled') continue;
+    if (!gatherable.has(span.kind) && span.kind !== 'transaction') continue;
+    if (span.end === null || span.status === 'cancelled') continue;
     const unit = unitOf(span, span.end, children, ignored);
     if (unit !== null) units.push(unit);
   }
@@ -138,7 +141,7 @@ function* rowsOf(
       yield row;
       row = [];
     }
-    if (alone) row.push(unit);
+    if (alone && !unit.barrier) row.push(unit);
     else {
       yield row;
       row = [];
@@ -172,11 +175,11 @@ function unitOf(
     for (const child of children.get(one.id) ?? []) if (!visit(child)) return false;
     return true;
   };
-  if (!visit(span)) return null;
+  const barrier = !visit(span);
   // A task or section in which nothing was waited for is work, and the loop works at one thing at a time.
   if (!waitingKinds.has(span.kind) && ![...inside].some((id) => id !== span.id && waits(id, span, children)))
     return null;
-  return { span, end, uses, inside };
+  return { span, end, uses, inside, barrier };
 }
 
 function waits(id: number, top: SpanRecord, children: ReadonlyMap<number, readonly SpanRecord[]>): boolean {
