@@ -68,8 +68,8 @@ export function createApp(options: AppOptions = {}): SobayaApplication {
     switch (scope.type) {
       case 'http':
         if (currentContext().vars === contextVars && scope.rootPath === '')
-          return handler(scope, receive, send, false);
-        return inOwnTask(scope, () => handler(scope, receive, send, true), contextVars);
+          return handler(scope, receive, send);
+        return inOwnTask(scope, () => handler(scope, receive, send), contextVars);
       case 'lifespan':
         return serveLifespan(life, scope, receive, send);
       case 'websocket':

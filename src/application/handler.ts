@@ -1,5 +1,4 @@
 import type { HttpScope, Receive, Send } from '../asgi/index.ts';
-import { currentContext } from '../asyncio/index.ts';
 import { Http404 } from '../errors/index.ts';
 import {
   type AnyResponse,
@@ -18,9 +17,9 @@ import {
 import type { Match, Resolver } from '../urls/index.ts';
 import { composeChain, isThenable } from './chain.ts';
 import { type ErrorResponder, failure, respondTo } from './error-responses.ts';
+import { Watch } from './watch.ts';
 
-/** `watch`: nobody else ends the request's scope when the client leaves. */
-export type Handler = (scope: HttpScope, receive: Receive, send: Send, watch: boolean) => Promise<void>;
+export type Handler = (scope: HttpScope, receive: Receive, send: Send) => Promise<void>;
 
 export interface HandlerParts {
   readonly resolver: Resolver;
@@ -135,36 +134,31 @@ export function createHandler(parts: HandlerParts): Handler {
     }
     return chain(request);
   };
-  return (scope, receive, send, watch) => {
+  return (scope, receive, send) => {
     const request = new HttpRequest(scope, receive, settings);
-    if (requestChannel.start.hasSubscribers) return traced(request, call, send, watch);
+    if (requestChannel.start.hasSubscribers) return traced(request, call, send);
     const response = call(request);
-    if (isThenable(response)) return finishLater(request, response, send, watch);
-    if (watch && response.streaming) watchClient(request);
+    if (isThenable(response)) return finishLater(request, response, send);
     return finish(request, response, send);
   };
 }
 
-async function finishLater(
-  request: HttpRequest,
-  promise: Promise<AnyResponse>,
-  send: Send,
-  watch: boolean,
-): Promise<void> {
-  if (watch) watchClient(request);
+async function finishLater(request: HttpRequest, promise: Promise<AnyResponse>, send: Send): Promise<void> {
+  const watch = new Watch(request);
   try {
     const response = await promise;
     if (request.scope.extensions?.['http.response.debug'] !== undefined)
       await sendDebug(request, response, send);
-    await sendResponse(request.scope, response, send);
+    await sendResponse(request.scope, response, send, () => watch.end());
   } finally {
+    watch.end();
     if (request.holds) await request.close();
   }
 }
 
 function finish(request: HttpRequest, response: AnyResponse, send: Send): Promise<void> {
-  if (request.holds || request.scope.extensions?.['http.response.debug'] !== undefined)
-    return finishLater(request, Promise.resolve(response), send, false);
+  if (response.streaming || request.holds || request.scope.extensions?.['http.response.debug'] !== undefined)
+    return finishLater(request, Promise.resolve(response), send);
   return sendResponse(request.scope, response, send);
 }
 
@@ -173,29 +167,24 @@ async function sendDebug(request: HttpRequest, response: AnyResponse, send: Send
   await send({ type: 'http.response.debug', info: { request, response, error: failure.get(request) } });
 }
 
-async function traced(request: HttpRequest, call: GetResponse, send: Send, watch: boolean): Promise<void> {
+async function traced(request: HttpRequest, call: GetResponse, send: Send): Promise<void> {
   const message: RequestMessage = { request, method: request.method, path: request.path };
   traces.set(request, message);
   try {
     await requestChannel.tracePromise(async () => {
-      if (watch) watchClient(request);
+      const watch = new Watch(request);
       try {
         const response = await call(request);
         message.status = response.status;
         if (request.scope.extensions?.['http.response.debug'] !== undefined)
           await sendDebug(request, response, send);
-        await sendResponse(request.scope, response, send);
+        await sendResponse(request.scope, response, send, () => watch.end());
       } finally {
+        watch.end();
         if (request.holds) await request.close();
       }
     }, message);
   } finally {
     traces.delete(request);
   }
-}
-
-/** Ends the scope of the request when the client leaves. */
-function watchClient(request: HttpRequest): void {
-  const { scope } = currentContext();
-  request.incoming.watch(() => scope.cancel());
 }

@@ -41,6 +41,11 @@ export class Incoming {
     if (this.#ahead === null && !this.disconnected) this.#wait();
   }
 
+  /** The response is complete: a client that leaves now leaves nothing behind. */
+  unwatch(): void {
+    this.#onDisconnect = null;
+  }
+
   #wait(): void {
     if (this.#ahead !== null) return;
     const ahead = this.#receive();

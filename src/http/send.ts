@@ -4,10 +4,21 @@ import { type BaseResponse, type Chunks, HttpResponse, type StreamingHttpRespons
 
 const none = Buffer.alloc(0);
 
-/** Sends a response as ASGI events: what is there in one go, what streams piece by piece with back-pressure. */
-export function sendResponse(scope: HttpScope, response: BaseResponse, send: Send): Promise<void> {
-  if (response instanceof HttpResponse) return sendWhole(scope, response, send);
-  return sendStream(scope, response as StreamingHttpResponse, send);
+/**
+ * Sends a response as ASGI events: what is there in one go, what streams piece by piece with back-pressure.
+ * `beforeEnd` is called before the last event: from then on a client that leaves has got everything.
+ */
+export function sendResponse(
+  scope: HttpScope,
+  response: BaseResponse,
+  send: Send,
+  beforeEnd?: () => void,
+): Promise<void> {
+  if (response instanceof HttpResponse) {
+    beforeEnd?.();
+    return sendWhole(scope, response, send);
+  }
+  return sendStream(scope, response as StreamingHttpResponse, send, beforeEnd);
 }
 
 /** 204 and 304 have no content (RFC 9110, 6.4.1), whatever the view gave. */
@@ -41,10 +52,16 @@ async function both(started: Promise<void>, ended: Promise<void>): Promise<void>
   await ended;
 }
 
-async function sendStream(scope: HttpScope, response: StreamingHttpResponse, send: Send): Promise<void> {
+async function sendStream(
+  scope: HttpScope,
+  response: StreamingHttpResponse,
+  send: Send,
+  beforeEnd: (() => void) | undefined,
+): Promise<void> {
   try {
     await send({ type: 'http.response.start', status: response.status, headers: response.headers.list });
     if (scope.method !== 'HEAD' && !hasNoContent(response.status)) await sendChunks(response.take(), send);
+    beforeEnd?.();
     await send({ type: 'http.response.body', body: none, moreBody: false });
   } finally {
     await response.close();
