@@ -74,22 +74,20 @@ function guarded(
     if (scope.cancelled && isCancellation(error, scope.reason)) throw error;
     return onError(request, error);
   };
+  const settle = async (promise: Promise<unknown>, request: HttpRequest): Promise<AnyResponse> => {
+    try {
+      const value = await promise;
+      return value instanceof BaseResponse ? (value as AnyResponse) : asResponse(value, () => who(request));
+    } catch (error) {
+      return await failed(request, error);
+    }
+  };
   return (request) => {
     try {
       const given = inner(request);
       if (given instanceof BaseResponse) return given as AnyResponse;
-      if (isThenable(given))
-        return given.then(
-          (value: unknown) => {
-            if (value instanceof BaseResponse) return value as AnyResponse;
-            try {
-              return asResponse(value, () => who(request));
-            } catch (error) {
-              return failed(request, error);
-            }
-          },
-          (error) => failed(request, error),
-        );
+      if (given instanceof Promise) return settle(given, request);
+      if (isThenable(given)) return settle(Promise.resolve(given), request);
       return asResponse(given, () => who(request));
     } catch (error) {
       return failed(request, error);
