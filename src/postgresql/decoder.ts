@@ -93,7 +93,9 @@ export class Description {
     });
     const formats = this.#sent ?? codecs.map((codec) => (codec.binary === null ? 0 : 1));
     const names = fields.map((field) => field.name);
-    return { decode: rowDecoder(names, codecs, formats, shape), formats, formatBytes: formatBytes(formats) };
+    // What was asked for in binary and turned out to be text: its binary form is the same.
+    const read = formats.map((format, i) => (format === 1 && codecs[i]?.sameInBinary === true ? 0 : format));
+    return { decode: rowDecoder(names, codecs, read, shape), formats, formatBytes: formatBytes(formats) };
   }
 }
 
@@ -112,8 +114,10 @@ function formatBytes(formats: readonly number[]): Uint8Array {
 
 function notBinary(name: string): never {
   throw new Undecodable(
-    `the result of the statement changed while it was under way, and ${name} has no binary form here`,
+    'the result of the statement changed while it was under way',
     'Run the statement again',
+    name,
+    true,
   );
 }
 

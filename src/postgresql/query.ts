@@ -128,6 +128,7 @@ export function decodeFault(error: unknown, sql: string): Error {
       { cause: error },
     );
     bad.sql = sql;
+    bad.retryable = error.again;
     return bad;
   }
   // A codec's or a row function's own error, as it is.

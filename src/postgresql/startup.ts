@@ -66,6 +66,7 @@ export class Startup extends Operation {
   override ready(wire: Wire): void {
     if (!this.#authenticated) {
       wire.protocolError('the session began without an authentication');
+      this.#reject(wire.down);
       return;
     }
     wire.elapsed();

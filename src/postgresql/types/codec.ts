@@ -61,6 +61,8 @@ export interface TypeCodec {
   readonly textCode: string | null;
   readonly binaryCode: string | null;
   readonly fast: number;
+  /** The binary form is the text, so it is never asked for. */
+  readonly sameInBinary?: boolean;
   readonly encode: (value: unknown) => string | Uint8Array;
 }
 
@@ -326,7 +328,7 @@ export const modes: Record<string, Record<string, TypeCodec>> = {
       },
     }),
   },
-  json: { value: define('json', { text: JSON.parse, encode: jsonText }) },
+  json: { value: define('json', { text: JSON.parse, encode: jsonText, sameInBinary: true }) },
   jsonb: { value: define('jsonb', { text: JSON.parse, encode: jsonText }) },
 };
 for (const name of ['text', 'varchar', 'bpchar', 'name', 'char', 'unknown', 'xml', 'citext'])
@@ -334,6 +336,7 @@ for (const name of ['text', 'varchar', 'bpchar', 'name', 'char', 'unknown', 'xml
     string: define(name, {
       textCode: 'b.utf8Slice(p,p+n)',
       fast: fast.text,
+      sameInBinary: true,
       encode: (value) => plainText(value, 'text'),
     }),
   };

@@ -12,8 +12,11 @@ export class Undecodable extends Error {
   readonly fix: string;
   /** Name of the type. */
   readonly type: string;
-  constructor(problem: string, fix: string, type = '') {
+  /** Asking again gives something that can be read. */
+  readonly again: boolean;
+  constructor(problem: string, fix: string, type = '', again = false) {
     super(problem);
+    this.again = again;
     this.fix = fix;
     this.type = type;
   }
