@@ -7,6 +7,7 @@ import { hooks } from './hooks.ts';
 import { reportUnseen } from './never-retrieved.ts';
 import { abandoned, cancelled, DeadlineScope, defaultGrace, Patience, type Scope } from './scope.ts';
 import { isCancellation } from './task.ts';
+import { cancelledBy } from './under-signal.ts';
 
 /** What a block under a deadline gets: it can look at its deadline and move it. */
 export class Deadline {
@@ -81,6 +82,11 @@ function expire(deadline: Deadline): void {
   deadline.expire();
 }
 
+export interface DeadlineOptions {
+  /** Cancels the block when it aborts, before the deadline. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export type DeadlineBlock<T> = (deadline: Deadline) => T | PromiseLike<T>;
 
 type OnExpired = (cause: unknown, ms: number, name: string) => Error;
@@ -94,7 +100,12 @@ function under<T>(
   when: number | null,
   block: DeadlineBlock<T>,
   onExpired: OnExpired | null,
+  { signal }: DeadlineOptions,
 ): Promise<Awaited<T>> {
+  if (signal !== undefined)
+    return cancelledBy(signal, 'timeout', () => under(kind, when, block, onExpired, {})) as Promise<
+      Awaited<T>
+    >;
   const scope = new DeadlineScope(currentContext().scope, kind);
   const start = now();
   return new Promise<Awaited<T>>((resolve, reject) => {
@@ -128,12 +139,20 @@ function under<T>(
  * CancelledError, and here a TimeoutError is thrown. A block that listens is waited for while it cleans up, at most
  * a second or as long as its shields need; one that sits in a foreign promise is left behind: timeout never hangs.
  */
-export function timeout<T>(ms: number | null, block: DeadlineBlock<T>): Promise<Awaited<T>> {
-  const promise = startTimeout(ms, block);
+export function timeout<T>(
+  ms: number | null,
+  block: DeadlineBlock<T>,
+  options: DeadlineOptions = {},
+): Promise<Awaited<T>> {
+  const promise = startTimeout(ms, block, options);
   return hooks.watch === null ? promise : hooks.watch(promise, `timeout(${ms})`);
 }
 
-async function startTimeout<T>(ms: number | null, block: DeadlineBlock<T>): Promise<Awaited<T>> {
+async function startTimeout<T>(
+  ms: number | null,
+  block: DeadlineBlock<T>,
+  options: DeadlineOptions,
+): Promise<Awaited<T>> {
   if (ms !== null) checkTime('timeout', ms);
   if (typeof block !== 'function') throw notAFunction('timeout', 2, block);
   return under(
@@ -141,25 +160,31 @@ async function startTimeout<T>(ms: number | null, block: DeadlineBlock<T>): Prom
     ms === null ? null : now() + ms,
     block,
     timedOut,
+    options,
   );
 }
 
 /** `timeout` with a deadline on the loop's clock, `getRunningLoop().time()`. */
-export async function timeoutAt<T>(when: number | null, block: DeadlineBlock<T>): Promise<Awaited<T>> {
+export async function timeoutAt<T>(
+  when: number | null,
+  block: DeadlineBlock<T>,
+  options: DeadlineOptions = {},
+): Promise<Awaited<T>> {
   if (when !== null && (typeof when !== 'number' || !Number.isFinite(when)))
     throw fault('SBY_ASYNCIO_BAD_TIME', { callee: 'timeoutAt', got: when });
   if (typeof block !== 'function') throw notAFunction('timeoutAt', 2, block);
-  return under('timeout', when, block, timedOut);
+  return under('timeout', when, block, timedOut, options);
 }
 
 /** As `timeout`, but gives undefined instead of throwing when the deadline passes. */
 export async function moveOnAfter<T>(
   ms: number | null,
   block: DeadlineBlock<T>,
+  options: DeadlineOptions = {},
 ): Promise<Awaited<T> | undefined> {
   if (ms !== null) checkTime('moveOnAfter', ms);
   if (typeof block !== 'function') throw notAFunction('moveOnAfter', 2, block);
-  return under(`moveOnAfter ${ms} ms`, ms === null ? null : now() + ms, block, null);
+  return under(`moveOnAfter ${ms} ms`, ms === null ? null : now() + ms, block, null, options);
 }
 
 /** The earliest deadline around us, on the loop's clock; null when there is none. */

@@ -35,6 +35,7 @@ export {
   currentDeadline,
   Deadline,
   type DeadlineBlock,
+  type DeadlineOptions,
   moveOnAfter,
   timeout,
   timeoutAt,
@@ -70,7 +71,7 @@ export { debugMode, debugWanted, type RunOptions, run, toBeAwaited } from './run
 export { cancelled, DeadlineScope, Scope, Waiter } from './scope.ts';
 export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './semaphore.ts';
 export { shield } from './shield.ts';
-export { checkpoint, sleep, sleepForever, sleepUntil } from './sleep.ts';
+export { checkpoint, type SleepOptions, sleep, sleepForever, sleepUntil } from './sleep.ts';
 export type { Order } from './store.ts';
 export {
   background,
@@ -83,7 +84,8 @@ export {
   type TaskState,
 } from './task.ts';
 export { captureCallGraph, describeNode, formatCallGraph, printCallGraph, type TreeNode } from './tree.ts';
-export { underSignal, until, withSignal } from './until.ts';
+export { underSignal } from './under-signal.ts';
+export { until, withSignal } from './until.ts';
 export {
   type AsCompletedOptions,
   asCompleted,

@@ -1,6 +1,7 @@
 import { fault } from '../errors/index.ts';
 import { checkCount } from './checks.ts';
 import { currentContext } from './context.ts';
+import { hooks } from './hooks.ts';
 import { Held } from './lock.ts';
 import { ParkingLot } from './parking.ts';
 import { refused } from './sleep.ts';
@@ -37,6 +38,11 @@ export class Semaphore {
 
   /** Waits for a place. `using held = await semaphore.acquire()`, or release it by hand. */
   acquire(): Promise<Held> {
+    const promise = this.#acquire();
+    return hooks.watch === null ? promise : hooks.watch(promise, 'semaphore.acquire()');
+  }
+
+  #acquire(): Promise<Held> {
     const { scope } = currentContext();
     if (scope.cancelled) return refused(scope.reason);
     if (this.tryAcquire()) return Promise.resolve(new Held(() => this.release()));

@@ -5,6 +5,7 @@ import { now, startTimer, stopTimer, type Timer } from './clock.ts';
 import { currentContext } from './context.ts';
 import { hooks } from './hooks.ts';
 import { Waiter } from './scope.ts';
+import { cancelledBy } from './under-signal.ts';
 
 const nothing = (): void => {};
 
@@ -60,10 +61,16 @@ export function refused(reason: unknown): Promise<never> {
   return promise;
 }
 
+export interface SleepOptions {
+  /** Ends the sleep with a CancelledError when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Waits `ms` milliseconds; ends early, with a CancelledError, when the scope is cancelled. */
-export function sleep(ms: number): Promise<void> {
+export function sleep(ms: number, options?: SleepOptions): Promise<void> {
   checkTime('sleep', ms);
-  const promise = start(ms);
+  const signal = options?.signal;
+  const promise = signal === undefined ? start(ms) : cancelledBy(signal, 'sleep', () => start(ms));
   return hooks.watch === null ? promise : hooks.watch(promise, `sleep(${ms})`);
 }
 

@@ -1,9 +1,7 @@
-import { inScope } from './block.ts';
 import { notAFunction } from './checks.ts';
 import { currentContext } from './context.ts';
-import { Scope, Waiter } from './scope.ts';
+import { Waiter } from './scope.ts';
 import { refused } from './sleep.ts';
-import { onAbort, type Startable } from './task.ts';
 
 const nothing = (): void => {};
 
@@ -81,19 +79,5 @@ export async function withSignal<T>(
     return await fn(aborter.controller.signal);
   } finally {
     aborter.unlink();
-  }
-}
-
-/** Runs `fn` in a scope that is cancelled when `signal` aborts; the abort's reason is the cause of the error. */
-export async function underSignal<T>(signal: AbortSignal, fn: Startable<T>): Promise<Awaited<T>> {
-  if (typeof fn !== 'function') throw notAFunction('underSignal', 2, fn);
-  const scope = new Scope(currentContext().scope, 'signal');
-  let unlisten: (() => void) | null = null;
-  try {
-    unlisten = onAbort(signal, 'underSignal', (reason) => scope.cancel(reason));
-    return await inScope(scope, fn);
-  } finally {
-    unlisten?.();
-    scope.unlink();
   }
 }

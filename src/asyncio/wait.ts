@@ -2,7 +2,7 @@ import { fault } from '../errors/index.ts';
 import { checkTime, notAFunction } from './checks.ts';
 import { now } from './clock.ts';
 import { currentContext } from './context.ts';
-import { moveOnAfter, timeout, timeoutAt } from './deadline.ts';
+import { type DeadlineOptions, moveOnAfter, timeout, timeoutAt } from './deadline.ts';
 import { reportUnseen } from './never-retrieved.ts';
 import { leave, Scope } from './scope.ts';
 import { type Startable, Task } from './task.ts';
@@ -59,29 +59,38 @@ export async function wait<T>(tasks: Iterable<Task<T>>, options: WaitOptions = {
  * Runs a function, or waits for a task, at most `ms`: then it is cancelled, its clean-up is waited for, and a
  * TimeoutError is thrown. A task given inside `shield` goes on: `waitFor(() => shield(task), 500)`.
  */
-export async function waitFor<T>(work: Startable<T> | Task<T>, ms: number | null): Promise<Awaited<T>> {
+export async function waitFor<T>(
+  work: Startable<T> | Task<T>,
+  ms: number | null,
+  options: DeadlineOptions = {},
+): Promise<Awaited<T>> {
   if (ms !== null) checkTime('waitFor', ms);
   if (work instanceof Task) {
-    return timeout(ms, async () => {
-      const { scope } = currentContext();
-      try {
-        return await work;
-      } catch (error) {
-        if (!work.done && error === scope.reason) {
-          work.cancel(`waitFor: task "${work.name}" took longer than ${ms} ms`);
-          await work.ended;
-          // It may have made it after all.
-          if (work.state !== 'cancelled') return work.result();
+    return timeout(
+      ms,
+      async () => {
+        const { scope } = currentContext();
+        try {
+          return await work;
+        } catch (error) {
+          if (!work.done && error === scope.reason) {
+            work.cancel(`waitFor: task "${work.name}" took longer than ${ms} ms`);
+            await work.ended;
+            // It may have made it after all.
+            if (work.state !== 'cancelled') return work.result();
+          }
+          throw error;
         }
-        throw error;
-      }
-    }) as Promise<Awaited<T>>;
+      },
+      options,
+    ) as Promise<Awaited<T>>;
   }
   if (typeof work !== 'function') throw notAFunction('waitFor', 1, work);
   const fn = work;
   return timeout(
     ms,
     Object.defineProperty(() => fn(), 'name', { value: fn.name }),
+    options,
   );
 }
 

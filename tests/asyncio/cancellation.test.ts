@@ -12,6 +12,7 @@ import {
   Event,
   gather,
   Lock,
+  moveOnAfter,
   Queue,
   run,
   Semaphore,
@@ -23,6 +24,7 @@ import {
   timeout,
   underSignal,
   until,
+  waitFor,
   withSignal,
 } from 'sobaya/asyncio';
 import { virtualClock } from 'sobaya/test';
@@ -251,6 +253,10 @@ test('An AbortSignal given to createTask, taskGroup, run or underSignal cancels 
     (signal) => taskGroup((group) => group.start(() => sleepForever(), { signal })),
     (signal) => run(() => sleepForever(), { signal }),
     (signal) => underSignal(signal, () => sleepForever()),
+    (signal) => sleep(60_000, { signal }),
+    (signal) => timeout(60_000, () => sleepForever(), { signal }),
+    (signal) => moveOnAfter(60_000, () => sleepForever(), { signal }),
+    (signal) => waitFor(() => sleepForever(), 60_000, { signal }),
   ];
   for (const start of starts) {
     const controller = new AbortController();

@@ -1,0 +1,28 @@
+import { inScope } from './block.ts';
+import { notAFunction } from './checks.ts';
+import { currentContext } from './context.ts';
+import { Scope } from './scope.ts';
+import { onAbort, type Startable } from './task.ts';
+
+/** Runs `fn` in a scope that is cancelled when `signal` aborts; the abort's reason is the cause of the error. */
+export function underSignal<T>(signal: AbortSignal, fn: Startable<T>): Promise<Awaited<T>> {
+  return cancelledBy(signal, 'underSignal', fn);
+}
+
+/** The same for the option `signal` of other functions, which say who they are. */
+export async function cancelledBy<T>(
+  signal: AbortSignal,
+  callee: string,
+  fn: Startable<T>,
+): Promise<Awaited<T>> {
+  if (typeof fn !== 'function') throw notAFunction(callee, 2, fn);
+  const scope = new Scope(currentContext().scope, 'signal');
+  let unlisten: (() => void) | null = null;
+  try {
+    unlisten = onAbort(signal, callee, (reason) => scope.cancel(reason));
+    return await inScope(scope, fn);
+  } finally {
+    unlisten?.();
+    scope.unlink();
+  }
+}
