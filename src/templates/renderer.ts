@@ -5,6 +5,7 @@
  */
 import {
   type Context,
+  ForTag,
   type Liquid,
   LiquidError,
   Output,
@@ -76,7 +77,11 @@ function plainPath(template: Output): readonly string[] | null {
     initial: { postfix?: readonly unknown[] };
   };
   if (filters.length !== 1 || filters[0]?.handler !== output || initial.postfix?.length !== 1) return null;
-  const { kind, props, variable } = initial.postfix[0] as {
+  return pathOf(initial.postfix[0]);
+}
+
+function pathOf(token: unknown): readonly string[] | null {
+  const { kind, props, variable } = token as {
     kind: TokenKind;
     props?: readonly { kind: TokenKind; content?: unknown }[];
     variable?: unknown;
@@ -101,35 +106,138 @@ function engineStep(template: Template): Step {
   };
 }
 
-function pathStep(template: Output, names: readonly string[]): Step {
+/** The value of a path: undefined when it is not there, a promise when it is not here yet. */
+function readPath(names: readonly string[], context: Context): unknown {
   const first = names[0] as string;
+  let value: unknown = context.readProperty(findScope(context, first), first as never);
+  for (let i = 1; i < names.length && value !== undefined; i++) {
+    if (isThenable(value)) return readLater(value, names, i, context);
+    value = context.readProperty(value as never, names[i] as never);
+  }
+  return value;
+}
+
+async function readLater(
+  promise: PromiseLike<unknown>,
+  names: readonly string[],
+  from: number,
+  context: Context,
+): Promise<unknown> {
+  let value = await promise;
+  for (let i = from; i < names.length; i++)
+    value = await context.readProperty(value as never, names[i] as never);
+  return value;
+}
+
+function pathStep(template: Output, names: readonly string[]): Step {
   const slow = engineStep(template);
   return (context, emitter) => {
-    let value: unknown = context.readProperty(findScope(context, first), first as never);
-    for (let i = 1; i < names.length && value !== undefined; i++) {
-      if (isThenable(value)) return later(value, i, context, emitter);
-      value = context.readProperty(value as never, names[i] as never);
-    }
+    const value = readPath(names, context);
     // The engine knows what an absent variable means here, and says where it is.
     if (value === undefined) return slow(context, emitter);
-    if (isThenable(value)) return later(value, names.length, context, emitter);
+    if (isThenable(value)) return late(value, context, emitter);
     emitter.buffer += output(value);
     return undefined;
   };
 
-  async function later(
-    promise: PromiseLike<unknown>,
-    from: number,
-    context: Context,
-    emitter: TextEmitter,
-  ): Promise<void> {
-    let value = await promise;
-    for (let i = from; i < names.length; i++)
-      value = await context.readProperty(value as never, names[i] as never);
+  async function late(promise: PromiseLike<unknown>, context: Context, emitter: TextEmitter): Promise<void> {
+    const value = await promise;
     if (value === undefined && context.strictVariables)
       throw new Error(`undefined variable: ${names.join('.')}`);
     emitter.buffer += output(value);
   }
+}
+
+/** What a loop tells of itself, under the names that Liquid gives. */
+class Forloop {
+  index0 = 0;
+  readonly length: number;
+  constructor(length: number) {
+    this.length = length;
+  }
+  get index(): number {
+    return this.index0 + 1;
+  }
+  get rindex(): number {
+    return this.length - this.index0;
+  }
+  get rindex0(): number {
+    return this.length - this.index0 - 1;
+  }
+  get first(): boolean {
+    return this.index0 === 0;
+  }
+  get last(): boolean {
+    return this.index0 === this.length - 1;
+  }
+}
+
+/** `{% for x in a.b %}` without modifiers, over an array; null when it is anything else. */
+function forStep(template: ForTag): Step | null {
+  const { variable, collection, hash, templates } = template as unknown as {
+    variable: string;
+    collection: unknown;
+    hash: { hash: object };
+    templates: Template[];
+  };
+  const names = Object.keys(hash.hash).length === 0 ? pathOf(collection) : null;
+  if (names === null) return null;
+  const slow = engineStep(template);
+  return (context, emitter) => {
+    const value = readPath(names, context);
+    // The engine evaluates what is not there, what it has to turn into an array, and what has an `else`.
+    if (Array.isArray(value) && value.length > 0) return loop(value, context, emitter);
+    if (!isThenable(value)) return slow(context, emitter);
+    return Promise.resolve(value).then((late) => {
+      if (Array.isArray(late) && late.length > 0) return loop(late, context, emitter);
+      // Asked for once: a queryset would run again.
+      return within(context, { [names[0] as string]: nested(names, late) }, () => slow(context, emitter));
+    });
+  };
+
+  function loop(
+    items: readonly unknown[],
+    context: Context,
+    emitter: TextEmitter,
+  ): Promise<void> | undefined {
+    const forloop = new Forloop(items.length);
+    const scope = Object.assign(Object.create(null), { forloop }) as Record<string, unknown>;
+    context.push(scope);
+    const from = (start: number): Promise<void> | undefined => {
+      for (let i = start; i < items.length; i++) {
+        forloop.index0 = i;
+        scope[variable] = items[i];
+        context.continueCalled = context.breakCalled = false;
+        const promise = renderTemplates(templates, context, emitter);
+        if (promise !== undefined) return promise.then(() => (context.breakCalled ? end() : from(i + 1)));
+        if (context.breakCalled) break;
+      }
+      return end();
+    };
+    const end = (): undefined => {
+      context.continueCalled = context.breakCalled = false;
+      context.pop();
+      return undefined;
+    };
+    return from(0);
+  }
+}
+
+/** `value` under the rest of a path, as the engine will read it. */
+function nested(names: readonly string[], value: unknown): unknown {
+  return names.slice(1).reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
+}
+
+function within(
+  context: Context,
+  scope: object,
+  render: () => Promise<void> | undefined,
+): Promise<void> | undefined {
+  context.push(Object.assign(Object.create(null), scope) as object);
+  const promise = render();
+  if (promise !== undefined) return promise.then(() => void context.pop());
+  context.pop();
+  return undefined;
 }
 
 function findScope(context: Context, name: string): never {
@@ -145,8 +253,7 @@ function step(template: Template): Step {
       return undefined;
     };
   }
-  const names = template instanceof Output ? plainPath(template) : null;
-  const inner = names === null ? engineStep(template) : pathStep(template as Output, names);
+  const inner = fastStep(template) ?? engineStep(template);
   return (context, emitter) => {
     try {
       const promise = inner(context, emitter);
@@ -157,6 +264,12 @@ function step(template: Template): Step {
       throw located(error, template);
     }
   };
+}
+
+function fastStep(template: Template): Step | null {
+  if (template instanceof ForTag) return forStep(template);
+  const names = template instanceof Output ? plainPath(template) : null;
+  return names === null ? null : pathStep(template as Output, names);
 }
 
 function located(error: unknown, template: Template): unknown {

@@ -49,6 +49,53 @@ test('values, conditions, loops, filters', async () => {
   );
 });
 
+test('loops: forloop, break, continue, nesting, else, modifiers, objects, late and empty collections', async () => {
+  const rows = [
+    { n: 1, in: ['a', 'b'] },
+    { n: 2, in: [] },
+    { n: 3, in: ['c'] },
+  ];
+  const late = (value: unknown): Promise<unknown> => Promise.resolve(value);
+  for (const [source, data, expected] of [
+    [
+      '{% for r in rows %}{{ forloop.index }}/{{ forloop.length }}{{ forloop.first }}{{ forloop.last }}{{ forloop.rindex }} {% endfor %}',
+      { rows },
+      '1/3truefalse3 2/3falsefalse2 3/3falsetrue1 ',
+    ],
+    ['{% for r in rows %}{% if r.n == 2 %}{% continue %}{% endif %}{{ r.n }}{% endfor %}', { rows }, '13'],
+    ['{% for r in rows %}{% if r.n == 2 %}{% break %}{% endif %}{{ r.n }}{% endfor %}.', { rows }, '1.'],
+    [
+      '{% for r in rows %}{% for x in r.in %}{{ r.n }}{{ x }}{% if x == "a" %}{% break %}{% endif %}{% else %}-{% endfor %}{% endfor %}',
+      { rows },
+      '1a-3c',
+    ],
+    ['{% for r in rows limit: 1 offset: 1 %}{{ r.n }}{% endfor %}', { rows }, '2'],
+    ['{% for r in rows reversed %}{{ r.n }}{% endfor %}', { rows }, '321'],
+    ['{% for i in (1..3) %}{{ i }}{% endfor %}', {}, '123'],
+    ['{% for p in o %}{{ p[0] }}={{ p[1] }};{% endfor %}', { o: { a: 1, b: 2 } }, 'a=1;b=2;'],
+    ['{% for p in s %}{{ p }}{% endfor %}', { s: new Set([1, 2]) }, '12'],
+    ['{% for r in rows %}{{ r.v }}{% endfor %}', { rows: late([{ v: late(1) }, { v: 2 }]) }, '12'],
+    ['{% for r in a.rows %}{{ r }}{% else %}none{% endfor %}', { a: { rows: late([]) } }, 'none'],
+    ['{% for r in a.b.rows %}{{ r }}{% endfor %}', { a: late({ b: late({ rows: new Set([7]) }) }) }, '7'],
+    [
+      '{% for r in rows %}{% if r.v %}{% break %}{% endif %}{{ r.n }}{% endfor %}!',
+      {
+        rows: [
+          { n: 1, v: late(0) },
+          { n: 2, v: late(1) },
+          { n: 3, v: 0 },
+        ],
+      },
+      '1!',
+    ],
+  ] as const)
+    assert.equal(await render(source, data), expected, source);
+  await assert.rejects(render('{% for r in rows %}{{ r.x }}{% endfor %}', { rows }), {
+    message: /undefined variable: r.x \(string:1:\d+\)/,
+  });
+  await assert.rejects(render('{% for r in gone %}{% endfor %}'), { message: /undefined variable: gone/ });
+});
+
 test('empty text, zero, null and false are false', async () => {
   const source = '{% for x in all %}{% if x %}yes {% else %}no {% endif %}{% endfor %}';
   assert.equal(await render(source, { all: ['', 0, null, false, 'a', 1, true] }), 'no no no no yes yes yes ');
