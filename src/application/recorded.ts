@@ -13,8 +13,7 @@ export function recorded(
 ): Application {
   if (option === false || (option === undefined && !(debug && debugWanted()))) return application;
   const given = typeof option === 'object' ? option : {};
-  // The server that reads SOBAYA_DEBUG watches the loop itself.
-  const options: XrayOptions = { debug, blame: debug && !debugWanted(), ...given };
+  const options: XrayOptions = { debug, ...given };
   const loading = import('../xray/index.ts').then(({ xray }) => xray(application, options));
   // A failure to load is told to whoever calls, not to the process.
   loading.catch(() => {});

@@ -47,7 +47,8 @@ function collect(value: unknown, into: number[], depth: number): void {
 
 /** The words of a text such as a JSON body or a URL. */
 export function words(text: string, into: number[] = []): number[] {
-  for (const match of text.slice(0, 16384).matchAll(/[\p{L}\p{N}_.@-]{2,}/gu)) {
+  // The names of JSON fields are no values.
+  for (const match of text.slice(0, 16384).matchAll(/[\p{L}\p{N}_.@-]{2,}(?!["\p{L}\p{N}_.@-]*"\s*:)/gu)) {
     if (into.length >= MOST) break;
     const word = match[0];
     if (/^\d+$/.test(word) ? Number(word) > 1 : word.length > 2) into.push(hashOf(word));

@@ -166,7 +166,10 @@ function usesOf(columns: Columns, slots: readonly number[]): Map<number, readonl
   for (const { slot, end } of events) {
     const seq = columns.seq[slot] ?? 0;
     if (end) {
+      // A value that was in the question is nothing that the answer brought.
+      const asked = columns.reads[slot];
       for (const hash of columns.wrote[slot] ?? []) {
+        if (asked?.includes(hash)) continue;
         const list = writers.get(hash);
         if (list === undefined) writers.set(hash, [seq]);
         else if (list.length < 8) list.push(seq);

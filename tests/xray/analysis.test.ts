@@ -67,6 +67,14 @@ describe('waits in a row', () => {
     assert.deepEqual(rules(seen), []);
   });
 
+  test('names of fields, and what the question held already, are no dependency', async () => {
+    const seen = await record(async () => {
+      await api('/izumo/price', 20, '{"price":500,"of":"izumo"}');
+      await api('/iya/price', 20, '{"price":480,"of":"iya"}');
+    });
+    assert.deepEqual(rules(seen), ['sequential']);
+  });
+
   test('tasks awaited one after another are reported as well, and so are timeouts around each call', async () => {
     const seen = await record(async () => {
       await createTask(() => api('/a', 25), { name: 'a' });
