@@ -67,6 +67,7 @@ addMessages('ja', {
     'ループの中で await します。前の返事が来てから次に聞くので、待ち時間が積み重なります。',
   'createTask for each, then await them: all are asked at once. As long as the slowest.':
     'それぞれ createTask してから await します。一度に聞くので、一番遅い返事の時間で済みます。',
+  'Its x-ray': 'X線で見る',
   'The same in one line, with the answers in order.': '同じことを一行で。答えは聞いた順に並びます。',
   'The same gather, but the call inside is no async one: it holds the only thread, and nothing overlaps.':
     '同じ gather でも、中の呼び出しが非同期ではありません。ただひとつのスレッドを占め、何も重なりません。',

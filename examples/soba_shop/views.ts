@@ -130,9 +130,10 @@ function drawn(measured: readonly Measured[]): object[] {
       ),
     ],
   };
-  return measured.map(({ id, ms, answers }) => ({
+  return measured.map(({ id, ms, answers, xray }) => ({
     id,
     ms,
+    xray,
     title: texts[id][0],
     about: texts[id][1],
     width: share(ms),

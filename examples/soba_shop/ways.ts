@@ -1,6 +1,7 @@
 /** Four ways to ask five suppliers. Each way is three lines; what differs is who waits for whom. */
 import { createTask, gather } from 'sobaya/asyncio';
 import { AsyncClient } from 'sobaya/client';
+import { timeline } from 'sobaya/xray';
 import { blockingGet } from '../hello_async_world/blocking_get.ts';
 import { type Supplier, type SupplierSite, startSuppliers, suppliers } from './suppliers.ts';
 
@@ -16,6 +17,8 @@ export interface Measured {
   readonly id: WayId;
   readonly ms: number;
   readonly answers: readonly Answer[];
+  /** Its x-ray; null when nobody records. */
+  readonly xray: string | null;
 }
 
 export type WayId = 'one-after-another' | 'tasks' | 'gather' | 'blocking';
@@ -79,8 +82,9 @@ export async function measureWays(): Promise<Measured[]> {
           : (JSON.parse(blockingGet(`${url}/${supplier.id}/price`)) as { price: number }).price;
       return { supplier, price, from, to: now() };
     };
-    const answers = await way(ask);
-    measured.push({ id, ms: now(), answers });
+    // Each way is drawn by itself: the page links to it.
+    const { value: answers, xray } = await timeline(id, () => way(ask));
+    measured.push({ id, ms: now(), answers, xray: xray?.url ?? null });
   }
   return measured;
 }

@@ -9,6 +9,12 @@ function label(trace: Trace): string {
   return `${trace.method} ${trace.path}`.trim();
 }
 
+/** Whether it was this request, or something recorded by itself inside of it. */
+function holds(trace: Trace, culprit: Trace | null): boolean {
+  for (let at = culprit; at !== null; at = at.outer) if (at === trace) return true;
+  return false;
+}
+
 /** When a span of `trace` overlaps the stretch, how long; else 0. */
 function overlap(trace: Trace, from: number, to: number): number {
   const { columns } = trace;
@@ -47,12 +53,12 @@ export function blockedMessage(raw: unknown, recorders: Iterable<Recorder>): voi
     const delayed: { id: string; label: string; ms: number }[] = [];
     const mark = (trace: Trace): void => {
       const during = overlap(trace, from, to);
-      if (trace !== culprit && during <= 0) return;
+      if (during <= 0 && trace !== culprit) return;
       const seq = trace.begin(Kind.blocked, name, 0, trace.mainTask);
       const slot = trace.find(seq);
       const { columns } = trace;
       if (slot < 0 || columns === null) return;
-      const role = trace === culprit ? 'culprit' : 'victim';
+      const role = holds(trace, culprit) ? 'culprit' : 'victim';
       columns.start[slot] = from;
       columns.end[slot] = to;
       columns.status[slot] = OK;

@@ -28,7 +28,7 @@ export { type Recording, record } from './recording.ts';
 export type { BlockedRecord, RequestRecord, Site, SpanRecord } from './records.ts';
 export { ignoreSites } from './sites.ts';
 export { snapshot } from './snapshot.ts';
-export { currentXray, span } from './span.ts';
+export { currentXray, span, timeline, type XrayLink } from './span.ts';
 export { drawText, type TextOptions } from './text.ts';
 export { Trace } from './trace.ts';
 export { parseTraceparent, type TraceParent } from './trace-context.ts';

@@ -1,5 +1,8 @@
 import { currentContext } from '../asyncio/index.ts';
 import { spanChannel } from './channels.ts';
+import { ERROR, Kind, OK } from './kinds.ts';
+import { errorText } from './observers.ts';
+import type { Recorder } from './recorder.ts';
 import { Trace } from './trace.ts';
 
 /**
@@ -16,10 +19,47 @@ export function span<T>(
   return spanChannel.tracePromise(work, { name, attributes });
 }
 
-/** The x-ray of the current request, to link to: its id, and its page when `xray()` serves one. Null: not recorded. */
-export function currentXray(): { readonly id: string; readonly url: string | null } | null {
+export interface XrayLink {
+  readonly id: string;
+  /** Its page, when `xray()` serves one. */
+  readonly url: string | null;
+}
+
+/** The x-ray of the current request, to link to. Null: not recorded. */
+export function currentXray(): XrayLink | null {
   const { trace } = currentContext();
-  if (!(trace instanceof Trace)) return null;
-  const { page } = trace.owner as { page?: string | null };
-  return { id: trace.id, url: page ? `${page}#/${trace.id}` : null };
+  return trace instanceof Trace ? linkTo(trace) : null;
+}
+
+function linkTo(trace: Trace): XrayLink {
+  const { page } = trace.owner as Recorder;
+  return { id: trace.id, url: page === null ? null : `${page}#/${trace.id}` };
+}
+
+/**
+ * Gives a part of a request a timeline of its own in the list: one of several ways that are compared, one job of a
+ * batch. Gives the value and where to look at it (null when nobody records). What runs inside is drawn there, and is
+ * one bar on the timeline around it.
+ */
+export async function timeline<T>(
+  name: string,
+  fn: () => T | PromiseLike<T>,
+): Promise<{ readonly value: Awaited<T>; readonly xray: XrayLink | null }> {
+  const { trace, span: parent, task } = currentContext();
+  const inner = trace instanceof Trace ? (trace.owner as Recorder).open('recording') : null;
+  if (!(trace instanceof Trace) || inner === null) return { value: await fn(), xray: null };
+  const recorder = trace.owner as Recorder;
+  inner.path = name;
+  inner.outer = trace;
+  const bar = trace.begin(Kind.other, name, parent, task?.id ?? 0);
+  try {
+    const value = await recorder.run(inner, async () => await fn());
+    recorder.close(inner, 'done');
+    trace.end(bar, OK);
+    return { value, xray: linkTo(inner) };
+  } catch (error) {
+    recorder.close(inner, 'failed', errorText(error));
+    trace.end(bar, ERROR);
+    throw error;
+  }
 }

@@ -44,7 +44,7 @@ export function drawText(request: RequestRecord, options: TextOptions = {}): str
   const status = request.status === null ? '' : ` ${request.status}`;
   const name = printable(
     request.type === 'recording'
-      ? 'recording'
+      ? request.path || 'recording'
       : `${request.method} ${request.path}${request.query ? `?${request.query}` : ''}`,
   );
   const lines = [

@@ -123,6 +123,8 @@ export class Trace {
   /** Whether the caller records (flag 01); null without a caller. */
   remoteSampled: boolean | null = null;
   tracestate = '';
+  /** The timeline inside which this one was opened. */
+  outer: Trace | null = null;
   mainTask = 0;
   count = 0;
   bytes: number;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Application } from 'sobaya/asgi';
-import { currentXray, importFile, xray } from 'sobaya/xray';
+import { currentXray, importFile, timeline, xray } from 'sobaya/xray';
 import { call, httpScope, pagesApp } from './applications.ts';
 import { api, database, sleep, view } from './programs.ts';
 
@@ -147,6 +147,39 @@ describe('recording an application', () => {
     );
     assert.match(request.spans[2]?.site?.file ?? '', /application\.test\.ts$/);
     await call(app, httpScope('/link/'));
+    await app.stop();
+  });
+
+  test('a part with a timeline of its own is a bar on the one around it, and links to its own', async () => {
+    let url: string | null | undefined;
+    const app = xray(
+      pagesApp({
+        '/ways/': async () => {
+          const { value, xray: link } = await timeline('gather', () =>
+            database.query('select 7', [], [7], 1),
+          );
+          assert.deepEqual(value, [7]);
+          url = link?.url;
+        },
+      }),
+      { debug: true },
+    );
+    await call(app, httpScope('/ways/'));
+    const { requests } = await listed(app);
+    assert.deepEqual(
+      requests.map(({ path }) => path),
+      ['/ways/', 'gather'],
+    );
+    assert.equal(url, `/__xray__/#/${requests[1]?.id}`);
+    const read = async (id: string | undefined): Promise<string[]> =>
+      (
+        JSON.parse((await call(app, httpScope(`/__xray__/api/requests/${id}`))).text) as {
+          request: { spans: { kind: string; name: string }[] };
+        }
+      ).request.spans.map(({ kind, name }) => `${kind} ${name}`);
+    assert.deepEqual(await read(requests[0]?.id), ['request GET /ways/', 'other gather']);
+    assert.deepEqual(await read(requests[1]?.id), ['request gather', 'query select 7']);
+    assert.deepEqual(await timeline('elsewhere', () => 1), { value: 1, xray: null });
     await app.stop();
   });
 

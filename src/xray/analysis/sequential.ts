@@ -73,7 +73,7 @@ function hintOf(
     rule: 'sequential',
     weight: saves >= request.duration * 0.2 || saves >= 100 ? 3 : 2,
     title: `${row.length} waits in a row: ${ms(took)} → about ${ms(longest)} with gather`,
-    text: `${list(row.slice(0, 4).map((unit) => brief(unit.span.name)))}${row.length > 4 ? ` and ${row.length - 4} more` : ''} were awaited one after another${where} (${sum}). An await waits; only gather and createTask make two things run at once.`,
+    text: `${list([...row.slice(0, 4).map((unit) => brief(unit.span.name)), ...(row.length > 4 ? [`${row.length - 4} more`] : [])])} were awaited one after another${where} (${sum}). An await waits; only gather and createTask make two things run at once.`,
     unknown: `${
       request.dependencies
         ? 'No value that one of them returned was given to a later one, but x-ray sees only values: if your code decides by a result whether to make the next call, the order is needed.'
