@@ -1,0 +1,19 @@
+/** How long it takes from `sobaya serve` to the first answer. */
+import type { Case } from '../harness.ts';
+
+const module = import.meta.resolve('../servers/startup.ts');
+
+export default [
+  {
+    name: 'cli: from sobaya serve to the first answer',
+    sides: [
+      { name: 'sobaya serve, as published', module, options: 'published' },
+      { name: 'sobaya serve, from source', module, options: 'source' },
+      { name: 'node -e, node:http', module, options: 'node:http' },
+    ],
+    goals: [
+      { text: 'milliseconds, as published', metric: 'ms', of: 'sobaya serve, as published', atMost: 250 },
+      { text: 'milliseconds, from source', metric: 'ms', of: 'sobaya serve, from source', atMost: 250 },
+    ],
+  },
+] satisfies Case[];
