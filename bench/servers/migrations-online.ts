@@ -116,7 +116,7 @@ class Meter {
 
 export async function start(): Promise<Measured> {
   const database = await new PostgresDatabase().create();
-  const url = `postgresql://postgres@127.0.0.1:5432/${database.name}`;
+  const { url } = database;
   return {
     async round() {
       await database.clear();
