@@ -19,3 +19,4 @@ export {
   type View,
 } from './http/index.ts';
 export { include, path, rePath, reverse, reverser, websocket } from './urls/index.ts';
+export { getObjectOr404, render } from './views/index.ts';

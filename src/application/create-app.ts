@@ -11,6 +11,7 @@ import { ambient as ambientDatabases, Databases } from '../db/index.ts';
 import { fault } from '../errors/index.ts';
 import type { HttpRequest, RequestSettings } from '../http/index.ts';
 import { currentUrlconf, Resolver, registerResolver, type Urlconf } from '../urls/index.ts';
+import { currentTemplates } from '../views/index.ts';
 import type { App } from './define-app.ts';
 import type { ErrorResponder } from './error-responses.ts';
 import { createHandler } from './handler.ts';
@@ -61,6 +62,9 @@ export function createApp(options: AppOptions = {}): SobayaApplication {
   const urlconf: Urlconf = { resolver, prefix: '' };
   const contextVars: ReadonlyMap<ContextVar<unknown>, unknown> = new Map<ContextVar<unknown>, unknown>([
     [currentUrlconf as ContextVar<unknown>, urlconf],
+    ...(options.templates === undefined
+      ? []
+      : [[currentTemplates as ContextVar<unknown>, options.templates] as const]),
     [ambientDatabases as ContextVar<unknown>, { databases, transactions: new Map() }],
   ]);
 

@@ -10,6 +10,7 @@ import type {
   View,
 } from '../http/index.ts';
 import { addressList, defaultLimits } from '../http/index.ts';
+import type { Templates } from '../templates/index.ts';
 import type { Urls } from '../urls/index.ts';
 import type { XrayOptions } from '../xray/index.ts';
 import { checkOptions } from './check-options.ts';
@@ -49,6 +50,8 @@ export interface AppOptions {
    * `sobaya runserver` does. Options open it elsewhere, behind a permission.
    */
   readonly xray?: boolean | XrayOptions;
+  /** What `render()` and generic views render with. */
+  readonly templates?: Templates;
   /** Runs when the application starts and, with what it gives back, when it stops. */
   readonly lifespan?: () => LifespanHook;
 }

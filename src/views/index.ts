@@ -10,5 +10,13 @@ export {
   paginate,
   UpdateView,
 } from './generic.ts';
-export { defaultTemplates, getListOr404, getObjectOr404, render, setDefaultTemplates } from './shortcuts.ts';
+export {
+  csrfInput,
+  currentTemplates,
+  defaultTemplates,
+  getListOr404,
+  getObjectOr404,
+  render,
+  setDefaultTemplates,
+} from './shortcuts.ts';
 export { View } from './view.ts';

@@ -1,6 +1,8 @@
+import { ContextVar } from '../asyncio/index.ts';
 import { fault, Http404, ObjectDoesNotExist } from '../errors/index.ts';
 import type { HttpRequest, HttpResponse, ResponseOptions } from '../http/index.ts';
-import type { TemplateData, Templates } from '../templates/index.ts';
+import { csrfToken } from '../middleware/index.ts';
+import { markSafe, type SafeString, type TemplateData, type Templates } from '../templates/index.ts';
 
 /** The one object, or Http404: `getObjectOr404(() => Article.get({ id }))`. Django's get_object_or_404. */
 export async function getObjectOr404<R>(get: () => PromiseLike<R>): Promise<R> {
@@ -21,12 +23,15 @@ export async function getListOr404<R>(queryset: PromiseLike<readonly R[]>): Prom
 
 let engine: Templates | null = null;
 
-/** The templates that `render` and generic views use, where none are given. */
+/** For builders: the templates of the application that answers the current request; createApp({ templates }). */
+export const currentTemplates: ContextVar<Templates> = new ContextVar<Templates>('templates');
+
+/** The templates that `render` and generic views use where neither they nor createApp() are given any. */
 export function setDefaultTemplates(templates: Templates): void {
   engine = templates;
 }
 export function defaultTemplates(): Templates | null {
-  return engine;
+  return currentTemplates.get() ?? engine;
 }
 
 /** A template as a response: `render(request, 'menu.html', { dishes })`, with the default templates. */
@@ -36,7 +41,14 @@ export async function render(
   data: TemplateData = {},
   options: ResponseOptions & { readonly templates?: Templates } = {},
 ): Promise<HttpResponse> {
-  const { templates = engine, ...rest } = options;
-  if (templates === null || templates === undefined) throw fault('SBY_VIEWS_NO_TEMPLATES', { template });
+  const { templates = defaultTemplates(), ...rest } = options;
+  if (templates === null) throw fault('SBY_VIEWS_NO_TEMPLATES', { template });
   return await templates.response(request, template, data, rest);
+}
+
+/** The hidden field with the CSRF token for forms: `new Templates({ csrfField: csrfInput })` makes it `{% csrf_token %}`. */
+export function csrfInput(request: object): SafeString {
+  return markSafe(
+    `<input type="hidden" name="csrfmiddlewaretoken" value="${csrfToken(request as HttpRequest)}">`,
+  );
 }

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createApp, HttpResponse, JsonResponse, path } from 'sobaya';
+import { createApp, HttpResponse, JsonResponse, path, render } from 'sobaya';
 import type { Databases } from 'sobaya/db';
+import { csrf } from 'sobaya/middleware';
 import { Templates } from 'sobaya/templates';
 import { Client } from 'sobaya/test';
 import {
   CreateView,
+  csrfInput,
   DeleteView,
   DetailView,
   eventStream,
@@ -195,4 +197,33 @@ test('create, update, delete: forms shown again with what is wrong, redirects, J
 test('event streams as typed generators, with resume', async () => {
   const response = await client.get('/live/2/', { headers: { 'last-event-id': '1' } });
   assert.equal(response.text, ': open\n\nid: 2\ndata: {"id":2}\n\n');
+});
+
+test('createApp({ templates }) is what render() uses; the CSRF field is one of its tags', async () => {
+  const own = new Templates({
+    directories: [new URL('./templates/', import.meta.url)],
+    csrfField: csrfInput,
+  });
+  const app = createApp({
+    debug: false,
+    onError: () => {},
+    templates: own,
+    middleware: [csrf()],
+    urls: [
+      path('', (request) => render(request, 'tags.html', { objects: [{ name: '<soba>' }] })),
+      path('form/', (request) =>
+        own.renderString('{% csrf_token %}', { request }).then((text) => new HttpResponse(text)),
+      ),
+    ],
+  });
+  const page = await new Client(app).get('/');
+  assert.match(page.text, /<li>&(?:lt|#60);soba&(?:gt|#62);<\/li>/);
+  assert.match(
+    (await new Client(app).get('/form/')).text,
+    /^<input type="hidden" name="csrfmiddlewaretoken" value="[\w-]{86}">$/,
+  );
+  const none = new Client(
+    createApp({ debug: false, onError: () => {}, urls: [path('', (request) => render(request, 'x.html'))] }),
+  );
+  await assert.rejects(none.get('/'), { code: 'SBY_VIEWS_NO_TEMPLATES' });
 });
