@@ -77,6 +77,7 @@ const known = [
   'errorViews',
   'onError',
   'lifespan',
+  'templates',
   'xray',
 ] as const;
 
