@@ -151,17 +151,29 @@ const named = [
   'exists',
 ] as const;
 
+/** Querysets are immutable: one beginning per model is enough. */
+const bases = new WeakMap<object, QuerySetImpl>();
+
 setEquip((base) => {
   const define = (name: string, value: unknown): void =>
     void Object.defineProperty(base, name, { configurable: true, writable: true, enumerable: false, value });
   define('objects', function (this: object) {
-    return new QuerySetImpl(usable(this));
+    let found = bases.get(this);
+    if (found === undefined) bases.set(this, (found = new QuerySetImpl(usable(this))));
+    return found;
   });
   for (const name of named)
     define(name, function (this: Self, ...args: unknown[]) {
       const set = this.objects() as unknown as Record<string, (...args: unknown[]) => unknown>;
       return (set[name] as (...args: unknown[]) => unknown).apply(set, args);
     });
+  // The two that requests are made of, without the detour.
+  define('filter', function (this: Self, ...conditions: unknown[]) {
+    return this.objects().filter(...conditions);
+  });
+  define('get', function (this: Self, ...conditions: unknown[]) {
+    return this.objects().get(...conditions);
+  });
   define('extend', function (this: typeof ModelBase, fields: object, options: ModelOptions = {}) {
     return makeBase(this, fields, options);
   });

@@ -106,6 +106,12 @@ export class QuerySetImpl implements QuerySource {
   // ---- conditions
 
   filter(...conditions: unknown[]): this {
+    if (conditions.length === 1) {
+      const [only] = conditions;
+      // What most calls are: one plain object. Nothing else has Object's own prototype.
+      if (typeof only === 'object' && only !== null && Object.getPrototypeOf(only) === Object.prototype)
+        return this.#lookups(only as Readonly<Record<string, unknown>>, false);
+    }
     return this.#where(false, conditions);
   }
   exclude(...conditions: unknown[]): this {
@@ -114,6 +120,16 @@ export class QuerySetImpl implements QuerySource {
         conditions.reduce((a, b) => new ConditionTree('AND', false, [asPart(a)]).and(b)),
       ]);
     return this.#where(true, conditions);
+  }
+
+  #lookups(lookups: Readonly<Record<string, unknown>>, negated: boolean): this {
+    const vals = this.vals.length === 0 ? [] : this.vals.slice();
+    const opened = this.shape.open(negated);
+    let shape = opened;
+    // for…in over a plain object reads its values without a lookup by name (V8's enum cache).
+    for (const key in lookups)
+      if (Object.hasOwn(lookups, key)) shape = stepLookup(shape, key, lookups[key], vals, negated);
+    return shape === opened ? this : this.clone(shape, vals);
   }
 
   #where(negated: boolean, conditions: readonly unknown[]): this {
@@ -396,6 +412,8 @@ export class QuerySetImpl implements QuerySource {
 
   #rows(to: Route): Compiled {
     const { result } = this.extras;
+    const known = this.shape.known(to.backend, result);
+    if (known !== undefined) return known;
     return this.compile(to, result, (query, c) => {
       const sql = selectSql(query, c, 'rows');
       const lock = query.lock !== null && c.dialect.features.selectForUpdate;

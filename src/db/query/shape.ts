@@ -176,6 +176,11 @@ export class Shape implements Step {
     return build(new Query(this.meta, prefix, outer), this, offset);
   }
 
+  /** What was compiled for a terminal before. */
+  known(backend: Backend, terminal: string): Compiled | undefined {
+    return this.#vendor === backend.vendor ? this.#compiled.get(terminal) : undefined;
+  }
+
   compiled(
     backend: Backend,
     terminal: string,

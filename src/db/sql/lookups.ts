@@ -51,7 +51,9 @@ const TIME_PARTS = new Set(['hour', 'minute', 'second']);
 const ARRAYS = new Set(['contains', 'contained_by', 'overlap', 'len']);
 const JSONS = new Set(['contains', 'contained_by', 'has_key', 'has_keys', 'has_any_keys']);
 
-const likeEscape = (value: string): string => value.replace(/[\\%_]/g, '\\$&');
+const SPECIAL = /[\\%_]/;
+const likeEscape = (value: string): string =>
+  SPECIAL.test(value) ? value.replace(/[\\%_]/g, '\\$&') : value;
 
 /** The lookups of a kind of value, for messages. */
 export function lookupsOf(family: Family | null): string[] {
