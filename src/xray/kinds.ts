@@ -31,3 +31,6 @@ export const OPEN = 0;
 export const OK = 1;
 export const ERROR = 2;
 export const CANCELLED = 3;
+
+/** The detail of a bar whose inside is drawn on a timeline of its own. */
+export const OWN_TIMELINE = 'drawn by itself';

@@ -1,6 +1,6 @@
 import { currentContext } from '../asyncio/index.ts';
 import { spanChannel } from './channels.ts';
-import { ERROR, Kind, OK } from './kinds.ts';
+import { ERROR, Kind, OK, OWN_TIMELINE } from './kinds.ts';
 import { errorText } from './observers.ts';
 import type { Recorder } from './recorder.ts';
 import { Trace } from './trace.ts';
@@ -52,6 +52,8 @@ export async function timeline<T>(
   inner.path = name;
   inner.outer = trace;
   const bar = trace.begin(Kind.other, name, parent, task?.id ?? 0);
+  const slot = trace.find(bar);
+  if (slot >= 0 && trace.columns !== null) trace.columns.detail[slot] = OWN_TIMELINE;
   try {
     const value = await recorder.run(inner, async () => await fn());
     recorder.close(inner, 'done');

@@ -106,7 +106,8 @@ export function blocks(request: RequestRecord): Hint[] {
         site: span.site ?? null,
         change: changeFor(blocked.native, blocked.functionName),
       });
-    } else
+    } else if (inside >= 25)
+      // Below that it may be the grain of the watchdog's heartbeat.
       hints.push({
         rule: 'delayed',
         weight: inside >= 100 ? 3 : 2,

@@ -1,4 +1,4 @@
-import { waitingKinds } from '../kinds.ts';
+import { OWN_TIMELINE, waitingKinds } from '../kinds.ts';
 import type { RequestRecord } from '../records.ts';
 
 export interface Segment {
@@ -42,7 +42,7 @@ export function splitTime(request: RequestRecord): TimeSplit {
     if (interval[1] <= interval[0]) continue;
     if (span.kind === 'blocked') {
       if (span.blocked?.role !== 'culprit') blocks.push(interval);
-    } else if (waitingKinds.has(span.kind)) waits.push(interval);
+    } else if (waitingKinds.has(span.kind) || span.detail === OWN_TIMELINE) waits.push(interval);
   }
   const own: Interval[] = request.spans
     .filter((span) => span.kind === 'blocked' && span.blocked?.role === 'culprit')
