@@ -2,7 +2,7 @@ import { ContextVar } from '../asyncio/index.ts';
 import { fault } from '../errors/index.ts';
 import type { Backend } from './backends/base.ts';
 import type { PostgresOptions } from './backends/postgresql/index.ts';
-import { PostgresBackend } from './backends/postgresql/index.ts';
+import { NativePostgresBackend, PostgresBackend } from './backends/postgresql/index.ts';
 import { SqliteBackend, type SqliteOptions } from './backends/sqlite/index.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -56,6 +56,12 @@ function parse(alias: string, config: DatabaseConfig): DatabaseOptions {
   throw fault('SBY_DB_BAD_URL', { alias, got: config.replace(/\/\/[^@/]*@/, '//…@') });
 }
 
+function postgresBackend(alias: string, options: PostgresOptions): Backend {
+  return options.driver !== 'pg'
+    ? new NativePostgresBackend(alias, options)
+    : new PostgresBackend(alias, options);
+}
+
 /** The databases of an application, by alias; `default` is the one queries use unless told otherwise. */
 export class Databases {
   readonly #backends = new Map<string, Backend>();
@@ -68,7 +74,7 @@ export class Databases {
       const parsed = parse(alias, one);
       this.#backends.set(
         alias,
-        parsed.engine === 'sqlite' ? new SqliteBackend(alias, parsed) : new PostgresBackend(alias, parsed),
+        parsed.engine === 'sqlite' ? new SqliteBackend(alias, parsed) : postgresBackend(alias, parsed),
       );
     }
   }

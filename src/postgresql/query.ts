@@ -144,6 +144,7 @@ export class Query<R, T> extends Operation {
   readonly promise: Promise<T>;
   /** For whoever traces; the number of rows is written into it. */
   message: PostgresqlQueryMessage | null = null;
+  translate: ((error: unknown, sql: string) => unknown) | null = null;
   /** For a pool: where it was sent, what it counts for there, since when it waits. */
   slot: Slot | null = null;
   slow = false;
@@ -186,7 +187,7 @@ export class Query<R, T> extends Operation {
   override reject(error: unknown): void {
     this.unlink();
     if (this.stage === 'waiting' || this.stage === 'new') this.stage = 'done';
-    this.#reject(error);
+    this.#reject(this.translate === null ? error : this.translate(error, this.sql));
   }
 
   override send(wire: Wire): boolean {

@@ -25,6 +25,8 @@ const rowsOf = <R>(result: Result<R>): R[] => result.rows;
 
 /** Anything statements can be given to: a connection, a pool, a transaction. */
 export abstract class Session {
+  /** For builders: makes of the error of a statement what its caller gets. */
+  translate: ((error: unknown, sql: string) => unknown) | null = null;
   /** For builders: what is known of statements. */
   abstract get forms(): Forms;
   /** For builders: sends an operation, or lets it wait. Throws when it cannot even wait. */
@@ -83,6 +85,7 @@ export abstract class Session {
       return Promise.reject(error);
     }
     const query = new Query<R, T>(form, params, shape, map);
+    query.translate = this.translate;
     try {
       query.join();
       this.submit(query);

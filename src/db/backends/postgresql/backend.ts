@@ -13,6 +13,8 @@ export interface PostgresOptions {
   readonly engine: 'postgresql';
   /** postgres://user:password@host:port/database, with what `pg` understands in its query (sslmode, …). */
   readonly url: string;
+  /** Default `sobaya`: the client of our own, `sobaya/postgresql`. `pg`: the package of that name. */
+  readonly driver?: 'sobaya' | 'pg' | undefined;
   readonly pool?: {
     /** Connections at most. Default 10. */
     readonly size?: number | undefined;

@@ -1,1 +1,2 @@
 export { PostgresBackend, type PostgresOptions } from './backend.ts';
+export { NativePostgresBackend } from './native.ts';
