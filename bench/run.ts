@@ -146,7 +146,7 @@ async function measure(benchmark: Case): Promise<Map<string, Metrics[]>> {
         if (keep) results.get(side.name)!.push(metrics);
       }
     };
-    await round(0, Math.min(seconds, 0.7), false); // warm-up: compiled code, open pools
+    await round(0, Math.max(seconds, 1.5), false); // warm-up: compiled code, open pools
     const rounds = Number(flags.rounds ?? benchmark.rounds ?? 5);
     for (let index = 0; index < rounds; index++) await round(index, seconds, true);
     return results;

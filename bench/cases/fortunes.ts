@@ -33,6 +33,7 @@ const ahead = (metric: string, over: string): NonNullable<Case['goals']>[number]
 export default {
   name: 'fortunes: query, sort, escaped render (PostgreSQL)',
   skip,
+  seconds: 2,
   sides: [
     side('Sobaya', 'sobaya'),
     side('Fastify and Drizzle', 'drizzle'),
