@@ -16,6 +16,8 @@ export interface Router {
   read?(model: string): string | undefined;
   /** For writes. */
   write?(model: string): string | undefined;
+  /** Whether migrations of an app change the database `alias`. False: they are recorded there and do nothing. */
+  migrate?(alias: string, app: string): boolean | undefined;
 }
 
 export interface DatabasesOptions {

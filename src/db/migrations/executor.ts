@@ -237,10 +237,7 @@ export class MigrationExecutor {
   #allowed(migration: Migration): boolean {
     const { alias } = this.backend;
     if (migration.databases !== null && !migration.databases.includes(alias)) return false;
-    const router = this.databases.router as
-      | { migrate?: (alias: string, app: string) => boolean | undefined }
-      | undefined;
-    return router?.migrate?.(alias, migration.app) !== false;
+    return this.databases.router?.migrate?.(alias, migration.app) !== false;
   }
 
   async #forwards(
@@ -251,7 +248,7 @@ export class MigrationExecutor {
   ): Promise<'ran' | 'faked' | 'found'> {
     const { app, name, hash } = migration;
     if (options.fake || !this.#allowed(migration)) {
-      await this.recorder.record(this.backend, app, name, options.fake ? hash : hash);
+      await this.recorder.record(this.backend, app, name, hash);
       return 'faked';
     }
     if (options.fakeInitial && (await this.#tablesAreThere(migration, before))) {
