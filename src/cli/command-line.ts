@@ -62,10 +62,14 @@ async function dispatch(argv: readonly string[], terminal: Terminal, traceback: 
   }
   const words = first === 'help' ? [argv[1]!, '--help'] : argv;
   const name = words[0]!;
-  if (!isCommandName.test(name) || !existsSync(join(folder, name + extension)))
+  const known = isCommandName.test(name) && existsSync(join(folder, name + extension));
+  const definition = known
+    ? await importCommand(name)
+    : /^[a-z][a-z0-9:_-]*$/.test(name)
+      ? await (await import('./own-commands.ts')).ownCommand(name, argv, terminal.cwd)
+      : null;
+  if (definition === null)
     throw fault('SBY_CLI_UNKNOWN_COMMAND', { name, similar: similar(name, commandNames()) });
-
-  const definition = await importCommand(name);
   const command = new Command(`sobaya ${name}`)
     .description(definition.summary)
     .exitOverride()

@@ -100,3 +100,15 @@ test('runserver serves; a bad address is named', async () => {
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   }
 });
+
+test('commands of the project’s own apps', async () => {
+  assert.deepEqual(await sobaya('greet', 'Aki', '--app', 'soba.ts'), {
+    code: 0,
+    out: 'hello Aki\n',
+    err: '',
+  });
+  assert.equal((await sobaya('greet', 'nobody', '--loud', '--app=soba.ts')).code, 3);
+  assert.match((await sobaya('greet', '--help', '--app', 'soba.ts')).out, /Greets somebody/);
+  assert.match((await sobaya('greet', '--app', 'soba.ts')).err, /missing required argument 'name'/);
+  assert.match((await sobaya('grete', '--app', 'soba.ts')).err, /There is no command "grete"/);
+});
