@@ -56,6 +56,12 @@ export default [
     ],
   },
   {
+    name: 'postgresql: get by primary key through the ORM, 64 callers',
+    sides: sides('get', 'ORM', 'pg'),
+    skip,
+    goals: [{ text: 'against raw pg', metric: 'perCpuSecond', of: 'ORM', over: 'pg', atLeast: 3 }],
+  },
+  {
     name: 'postgresql: 20 queries at once',
     sides: sides('fan-out', 'sobaya', 'pg', 'postgres.js'),
     skip,

@@ -1,8 +1,9 @@
 /** One client, measuring itself: what its main thread spends per operation, and how long callers wait. */
+import { boolean, Databases, dateTime, integer, Model, text } from '../../src/db/index.ts';
 import { arrayShape, Pool } from '../../src/postgresql/index.ts';
 
 export interface Order {
-  readonly client: 'sobaya' | 'pg' | 'postgres.js';
+  readonly client: 'sobaya' | 'ORM' | 'pg' | 'postgres.js';
   readonly what: 'get' | 'fan-out' | 'list' | 'copy' | 'tail';
 }
 
@@ -48,7 +49,34 @@ interface Client {
   close(): Promise<unknown>;
 }
 
+class AuthorModel extends Model(
+  {
+    id: integer({ primaryKey: true }),
+    name: text(),
+    email: text(),
+    age: integer(),
+    bio: text({ null: true }),
+    active: boolean(),
+    created: dateTime(),
+  },
+  { table: 'author' },
+) {}
+
 async function open(client: Order['client']): Promise<Client> {
+  if (client === 'ORM') {
+    const databases = new Databases({
+      default: `${url.replace(/postgres$/, config.database)}?sslmode=disable`,
+    });
+    await databases.open();
+    const missing = (): Promise<never> => Promise.reject(new Error('not measured'));
+    return {
+      get: (id) => AuthorModel.get({ id }),
+      list: async () => Array.from({ length: 50 }),
+      slow: missing,
+      copy: missing,
+      close: () => databases.close(),
+    };
+  }
   if (client === 'sobaya') {
     const pool = new Pool({ ...config, size: 10, sslmode: 'disable' });
     const shape = { construct: Author };
@@ -106,10 +134,11 @@ async function concurrently(
   callers: number,
   ms: number,
   fn: (i: number) => Promise<unknown>,
-): Promise<{ perSecond: number; mainMicros: number; p50: number; p999: number }> {
+): Promise<{ perSecond: number; perCpuSecond: number; mainMicros: number; p50: number; p999: number }> {
   const times: number[] = [];
   let stop = false;
   const cpu = process.threadCpuUsage();
+  const all = process.cpuUsage();
   const began = performance.now();
   setTimeout(() => {
     stop = true;
@@ -125,10 +154,12 @@ async function concurrently(
     }),
   );
   const { user, system } = process.threadCpuUsage(cpu);
+  const whole = process.cpuUsage(all);
   const seconds = (performance.now() - began) / 1000;
   times.sort((a, b) => a - b);
   return {
     perSecond: times.length / seconds,
+    perCpuSecond: (times.length * 1e6) / (whole.user + whole.system),
     mainMicros: (user + system) / times.length,
     p50: times[times.length >> 1]!,
     p999: times[Math.floor(times.length * 0.999)]!,
