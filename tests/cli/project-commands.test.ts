@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -111,4 +111,19 @@ test('commands of the project’s own apps', async () => {
   assert.match((await sobaya('greet', '--help', '--app', 'soba.ts')).out, /Greets somebody/);
   assert.match((await sobaya('greet', '--app', 'soba.ts')).err, /missing required argument 'name'/);
   assert.match((await sobaya('grete', '--app', 'soba.ts')).err, /There is no command "grete"/);
+});
+
+test('completion for bash completes commands and options', async () => {
+  const { code, out } = await sobaya('completion', 'bash');
+  assert.equal(code, 0);
+  const complete = (line: string): string => {
+    const words = line.split(' ');
+    const script = `${out}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _sobaya; printf '%s ' "\${COMPREPLY[@]}"`;
+    return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim();
+  };
+  assert.equal(complete('sobaya runs'), 'runserver');
+  assert.equal(complete('sobaya check --dep'), '--deploy');
+  assert.match((await sobaya('completion', 'fish')).out, /-a routes -d 'Lists the routes/);
+  assert.match((await sobaya('completion', 'zsh')).out, /^#compdef sobaya/);
+  assert.equal((await sobaya('completion', 'tcsh')).code, 2);
 });
