@@ -1,4 +1,5 @@
 /** Testing applications. */
+export { assertGathered, assertNotBlocked, withWaterfall } from '../xray/index.ts';
 export {
   Client,
   type ClientOptions,

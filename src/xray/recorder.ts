@@ -104,7 +104,7 @@ export class Recorder implements TraceOwner {
     this.bytes -= trace.bytes;
     const { columns } = trace;
     if (columns !== null && columns.capacity === this.#typical && this.#columns.length < 64) {
-      columns.clear(trace.used);
+      columns.clear();
       this.#columns.push(columns);
     }
     trace.columns = null;

@@ -61,7 +61,8 @@ export async function call(app: Application, scope: HttpScope): Promise<Answer> 
   await app(
     scope,
     async () => {
-      if (!first) return { type: 'http.disconnect' };
+      // The client stays.
+      if (!first) return new Promise<never>(() => {});
       first = false;
       return { type: 'http.request', body: new Uint8Array(0), moreBody: false };
     },
