@@ -1,6 +1,6 @@
 /**
  * Every TypeScript block of README and docs/*.md compiles. A block is a module of its own; blocks of one page that name
- * files (```ts app.ts) see each other. What is only a part of something is marked ```ts fragment.
+ * files (```ts app.ts) see each other; a page that shows no app.ts may still import `application` from one. What is only a part of something is marked ```ts fragment.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -29,6 +29,11 @@ test('every TypeScript block of the documentation compiles', async (t) => {
       writeFileSync(path, /^(?:import|export)\b/m.test(code) ? code : `${code}export {};\n`);
       origin.set(relative(root, path), where);
     }
+  }
+  for (const page of globSync('page-*', { cwd: folder })) {
+    const app = join(folder, page, 'app.ts');
+    if (existsSync(app)) continue;
+    writeFileSync(app, "import { createApp } from 'sobaya';\nexport const application = createApp({});\n");
   }
   assert.ok(origin.size > 3, 'there are blocks to compile');
   const config = join(folder, 'tsconfig.json');
