@@ -75,9 +75,19 @@ export class Meta {
     this.concrete = concrete ?? this;
     metas.set(model, this);
     const seen: [string, AnyField][] = [];
-    if (parent !== null)
-      for (const [name, field] of parent.fields) if (parent.abstract) seen.push([name, copy(field)]);
-    for (const name of Object.keys(declared.fields)) {
+    if (parent !== null && concrete === undefined) {
+      if (!parent.abstract)
+        throw this.#bad(
+          `it extends ${parent.name}, which has a table of its own`,
+          `Give ${parent.name} abstract: true, or point to it with oneToOne(${parent.name})`,
+        );
+      for (const [name, field] of parent.fields) seen.push([name, copy(field)]);
+    }
+    if (concrete !== undefined)
+      for (const [name, field] of concrete.fields)
+        if (name !== 'id' || !(concrete.pk === field && field.kind === 'bigAuto'))
+          seen.push([name, copy(field)]);
+    for (const name of concrete === undefined ? Object.keys(declared.fields) : []) {
       const field = (declared.fields as Record<string, unknown>)[name];
       if (!(field instanceof AnyField))
         throw this.#bad(`"${name}" is not a field`, 'Use text(), integer(), foreignKey(…), …');
