@@ -11,6 +11,7 @@ import type {
 } from '../asgi/index.ts';
 import { type Context, Task } from '../asyncio/index.ts';
 import { fault, isSobayaError } from '../errors/index.ts';
+import { type ServerRequestMessage, serverRequestChannel } from './channels.ts';
 import { type EventWaiter, wait } from './event-waiter.ts';
 import type { Services } from './services.ts';
 
@@ -47,6 +48,10 @@ export abstract class Exchange {
 
   /** Coarse clock, set by the connection: when the request began. */
   startedAt = 0;
+  /** For tracing: the number of the connection in this process, and of the request on it. */
+  connectionNumber = 0;
+  requestOnConnection = 0;
+  bytesIn = 0;
   phase: number = IDLE;
   status = 0;
   /** What the application announced; -1 when nothing. */
@@ -100,14 +105,37 @@ export abstract class Exchange {
   /** `entered`: whoever calls does nothing more in this turn, so the ambient context need not be put back. */
   start(app: Application, context: Context, entered = false): void {
     const { scope, receive, send } = this;
+    const traced = serverRequestChannel.start.hasSubscribers;
     this.task = new Task<void>(
-      () => app(scope, receive, send),
+      traced ? () => this.#traced(app) : () => app(scope, receive, send),
       context,
       `${scope.method} ${scope.path}`,
       (task) => this.#ended(task),
       entered,
     );
     this.services.onRequest?.(this);
+  }
+
+  #traced(app: Application): Promise<void> {
+    const { method, path, httpVersion, client } = this.scope;
+    const message: ServerRequestMessage = {
+      method,
+      path,
+      httpVersion,
+      client,
+      connection: this.connectionNumber,
+      requestOnConnection: this.requestOnConnection,
+    };
+    return serverRequestChannel.tracePromise(async () => {
+      try {
+        await app(this.scope, this.receive, this.send);
+      } finally {
+        message.status = this.status;
+        message.bytesIn = this.bytesIn;
+        message.bytesOut = this.sentLength;
+        message.aborted = this.phase === ABORTED;
+      }
+    }, message);
   }
 
   #ended(task: Task<unknown>): void {
@@ -150,6 +178,7 @@ export abstract class Exchange {
   /** A piece of the body; must not change any more. */
   pushBody(chunk: Uint8Array): void {
     if (this.phase >= COMPLETE) return;
+    this.bytesIn += chunk.length;
     const receiver = this.#nextReceiver();
     if (receiver !== null) {
       receiver.settle({ type: 'http.request', body: chunk, moreBody: true });

@@ -1,4 +1,5 @@
 /** The server: HTTP/1.1 for ASGI applications, on sockets of its own. Behaviour: docs/server-behaviour.md. */
+export { type ServerRequestMessage, serverRequestChannel } from './channels.ts';
 export { type ServerLog, silentLog, TextLog } from './log.ts';
 export type { ServeOptions } from './options.ts';
 export type { ReloadOptions, SupervisorOptions } from './process/supervisor.ts';

@@ -1,6 +1,6 @@
 import { unlinkSync } from 'node:fs';
 import * as net from 'node:net';
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
 import type { Application, TlsExtension } from '../asgi/index.ts';
 import { getRunningLoop, rootContext, Scope } from '../asyncio/index.ts';
 import { Clock } from './clock.ts';
@@ -12,7 +12,6 @@ import { type ServerLog, TextLog } from './log.ts';
 import { resolveOptions, type ServeOptions, type ServerOptions } from './options.ts';
 import { createServices, type Services } from './services.ts';
 import { SocketTransport } from './socket-transport.ts';
-import { secureContext, tlsExtension } from './tls.ts';
 
 /** A server that listens. Made by `serve`. */
 export class Server {
@@ -26,7 +25,8 @@ export class Server {
   readonly #connections = new Set<SocketTransport>();
   readonly #clock: Clock;
   readonly #listener: net.Server;
-  readonly #tls: tls.Server | null;
+  #tls: tls.Server | null = null;
+  #tlsModule: typeof import('./tls.ts') | null = null;
   #certificate = '';
   readonly #sessions = new Set<Http2Session>();
   #address: Services['address'] = null;
@@ -56,7 +56,6 @@ export class Server {
       for (const transport of this.#connections) transport.protocol?.tick(now);
       for (const session of this.#sessions) session.tick(now);
     });
-    this.#tls = this.options.certfile === null ? null : this.#createTls();
     this.#listener = net.createServer(
       { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
       (socket) => this.#accept(socket),
@@ -88,6 +87,7 @@ export class Server {
    */
   async start(listening = true): Promise<void> {
     try {
+      if (this.options.certfile !== null) this.#tls = await this.#createTls();
       await this.#lifespan.startup();
       if (listening) await this.#listen();
     } catch (error) {
@@ -170,11 +170,15 @@ export class Server {
     if (this.#services.stopping) session.shutdown();
   }
 
-  #createTls(): tls.Server {
+  async #createTls(): Promise<tls.Server> {
     const { certReqs, http2, timeoutHeader } = this.options;
-    const context = secureContext(this.options);
+    // Loaded when needed: a server without TLS starts faster.
+    const { createServer } = await import('node:tls');
+    const module = await import('./tls.ts');
+    this.#tlsModule = module;
+    const context = module.secureContext(this.options);
     this.#certificate = context.cert.toString('latin1');
-    const server = tls.createServer({
+    const server = createServer({
       ...context,
       ALPNProtocols: http2 === 'off' ? ['http/1.1'] : ['h2', 'http/1.1'],
       requestCert: certReqs !== 'none',
@@ -184,7 +188,7 @@ export class Server {
       pauseOnConnect: true,
     } as tls.TlsOptions);
     server.on('secureConnection', (socket) => {
-      const extension = tlsExtension(socket, this.#certificate);
+      const extension = module.tlsExtension(socket, this.#certificate);
       if (socket.alpnProtocol === 'h2') void this.#http2(socket, extension);
       else this.#http1(socket, extension, false, null);
     });
@@ -196,8 +200,8 @@ export class Server {
 
   /** Reads certificate and key again; connections that are open keep theirs. Throws, and changes nothing, when they do not fit. */
   reloadCertificates(): void {
-    if (this.#tls === null) return;
-    const context = secureContext(this.options);
+    if (this.#tls === null || this.#tlsModule === null) return;
+    const context = this.#tlsModule.secureContext(this.options);
     this.#tls.setSecureContext(context);
     this.#certificate = context.cert.toString('latin1');
   }

@@ -23,6 +23,8 @@ export interface Services {
   stopping: boolean;
   /** While stopping: another process takes over, so connections may end with their next request. */
   draining: boolean;
+  /** Connections accepted so far. */
+  connections: number;
   /** Requests begun so far. */
   requests: number;
   /** Hooks for logs and metrics; null costs nothing. */
@@ -49,6 +51,7 @@ export function createServices(
     now: performance.now(),
     stopping: false,
     draining: false,
+    connections: 0,
     requests: 0,
     onRequest: null,
     onResponse: null,

@@ -65,7 +65,8 @@ export class Http1Connection implements Protocol {
   #holdStart = 0;
   #holdEnd = 0;
   #consuming = false;
-  #served = false;
+  #served = 0;
+  readonly #number: number;
   /** Inside `feed`, which nothing follows: what it leaves of the ambient context nobody sees. */
   #fed = false;
   #headBegan = false;
@@ -81,6 +82,7 @@ export class Http1Connection implements Protocol {
   constructor(transport: Transport, services: Services) {
     this.transport = transport;
     this.services = services;
+    this.#number = ++services.connections;
     this.#parser = new HeadParser({
       requestLine: services.options.limitRequestLine,
       field: services.options.limitRequestField,
@@ -232,8 +234,9 @@ export class Http1Connection implements Protocol {
     // A body that came along makes "100 Continue" superfluous (RFC 9110 10.1.1).
     if (more) exchange.awaitsContinue = false;
     exchange.startedAt = services.now;
+    exchange.connectionNumber = this.#number;
+    exchange.requestOnConnection = ++this.#served;
     services.requests++;
-    this.#served = true;
     this.#exchange = exchange;
     this.#bodyBytes = 0;
     this.#deadline = FOREVER;
@@ -530,7 +533,7 @@ export class Http1Connection implements Protocol {
 
   shutdown(drain: boolean): void {
     if (!this.idle || this.#parser.started) return;
-    if (this.#served) {
+    if (this.#served > 0) {
       if (!drain) this.#end();
     } else {
       // Just accepted: its first request is on the way, or it is of no use.

@@ -30,11 +30,14 @@ export class Http2Session {
   #windowStart = 0;
   #opened = 0;
   #resets = 0;
+  #served = 0;
+  readonly #number: number;
 
   constructor(socket: Socket, services: Services, connection: Http2Connection, onClose: () => void) {
     this.#services = services;
     this.#connection = connection;
     this.#idleSince = services.now;
+    this.#number = ++services.connections;
     const { options } = services;
     this.#extensions = {
       'http.response.early_hint': {},
@@ -77,6 +80,8 @@ export class Http2Session {
       return;
     }
     exchange.startedAt = this.#services.now;
+    exchange.connectionNumber = this.#number;
+    exchange.requestOnConnection = ++this.#served;
     this.#services.requests++;
     exchange.start(this.#services.app, this.#services.context);
   }

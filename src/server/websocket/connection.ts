@@ -184,7 +184,7 @@ export class WebSocketConnection implements Protocol {
         'websocket.accept',
         `the subprotocol ${JSON.stringify(subprotocol)} was not offered by the client`,
       );
-    let head = `${statusLine(101)}upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ${this.#handshake.accept}\r\n`;
+    let head = `${statusLine(101)}upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ${this.#framing!.acceptFor(this.#handshake.key)}\r\n`;
     if (subprotocol !== null) head += `sec-websocket-protocol: ${subprotocol}\r\n`;
     head += this.#fields('websocket.accept', headers, /^sec-websocket-|^content-length$/);
     this.transport.write(`${head}\r\n`);

@@ -25,6 +25,8 @@ export interface Framing {
     extensions: object;
     skipUTF8Validation: boolean;
   }) => Receiver;
+  /** What Sec-WebSocket-Accept says to a key (RFC 6455 4.2.2). */
+  readonly acceptFor: (key: string) => string;
   readonly Sender: { frame(data: Uint8Array, options: FrameOptions): Buffer[] };
 }
 
@@ -32,7 +34,11 @@ let loading: Promise<Framing> | null = null;
 
 /** Loaded with the first WebSocket: a server without any starts faster. */
 export function loadFraming(): Promise<Framing> {
-  loading ??= import('ws').then((ws) => ws as unknown as Framing);
+  loading ??= Promise.all([import('ws'), import('node:crypto')]).then(([ws, { createHash }]) => ({
+    ...(ws as unknown as Pick<Framing, 'Receiver' | 'Sender'>),
+    acceptFor: (key) =>
+      createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64'),
+  }));
   return loading;
 }
 

@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Headers } from '../../asgi/index.ts';
 import type { RequestHead } from '../http1/head-parser.ts';
 
 export interface Handshake {
-  /** What the answer's Sec-WebSocket-Accept says. */
-  readonly accept: string;
+  readonly key: string;
   readonly subprotocols: readonly string[];
 }
 
@@ -25,8 +23,7 @@ export function readHandshake(head: RequestHead): Handshake | 400 | 426 {
     .flatMap((value) => value.split(','))
     .map((name) => name.trim())
     .filter((name) => name !== '');
-  const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
-  return { accept, subprotocols };
+  return { key, subprotocols };
 }
 
 function valuesOf(headers: Headers, name: string): string[] {
