@@ -41,6 +41,21 @@ export interface ServeOptions {
   readonly timeoutWrite?: number;
   /** A graceful stop waits so long for running requests before it cancels them. Default 10 000. */
   readonly timeoutGraceful?: number;
+  /** Addresses of proxies that are believed what they say of the client, or `*`. Default: none. */
+  readonly forwardedAllowIps?: string;
+  /** Which fields they say it in: X-Forwarded-For and -Proto, or Forwarded (RFC 7239). Default 'x-forwarded'. */
+  readonly forwardedHeader?: 'x-forwarded' | 'forwarded';
+  /** Requests that run at once; 0 for any number. Default 0. */
+  readonly limitConcurrency?: number;
+  /** Requests beyond that which wait their turn; more get 503 with Retry-After. Default 0. */
+  readonly limitConcurrencyQueue?: number;
+  /** A path that the server answers itself with 200, or 503 while it stops. Default: none. */
+  readonly healthPath?: string;
+  /** A path that gives metrics in the text format of Prometheus. Default: none. */
+  readonly metricsPath?: string;
+  /** `common`, `combined`, `json` or a format with atoms; absent for no access log. */
+  readonly accessLog?: string;
+
   /** TLS: the certificate with its chain, a PEM file. */
   readonly certfile?: string;
   /** Its key, a PEM file. Default: in the certificate's file. */
@@ -70,12 +85,27 @@ export interface ServeOptions {
 }
 
 export type ServerOptions = Required<
-  Omit<ServeOptions, 'uds' | 'fd' | 'log' | 'certfile' | 'keyfile' | 'keyfilePassword' | 'caCerts'>
+  Omit<
+    ServeOptions,
+    | 'uds'
+    | 'fd'
+    | 'log'
+    | 'certfile'
+    | 'keyfile'
+    | 'keyfilePassword'
+    | 'caCerts'
+    | 'healthPath'
+    | 'metricsPath'
+    | 'accessLog'
+  >
 > & {
   readonly certfile: string | null;
   readonly keyfile: string | null;
   readonly keyfilePassword: string | null;
   readonly caCerts: string | null;
+  readonly healthPath: string | null;
+  readonly metricsPath: string | null;
+  readonly accessLog: string | null;
   readonly uds: string | null;
   readonly fd: number | null;
 };
@@ -96,6 +126,13 @@ const defaults = {
   timeoutKeepAlive: 5000,
   timeoutWrite: 30_000,
   timeoutGraceful: 10_000,
+  forwardedAllowIps: '',
+  forwardedHeader: 'x-forwarded',
+  limitConcurrency: 0,
+  limitConcurrencyQueue: 0,
+  healthPath: null,
+  metricsPath: null,
+  accessLog: null,
   certfile: null,
   keyfile: null,
   keyfilePassword: null,
@@ -117,9 +154,21 @@ const choices: Readonly<Record<string, readonly string[]>> = {
   lifespan: ['auto', 'on', 'off'],
   certReqs: ['none', 'optional', 'required'],
   tlsMinVersion: ['TLSv1.2', 'TLSv1.3'],
+  forwardedHeader: ['x-forwarded', 'forwarded'],
   http2: ['tls', 'prior-knowledge', 'off'],
 };
-const texts = new Set(['host', 'uds', 'certfile', 'keyfile', 'keyfilePassword', 'caCerts']);
+const texts = new Set([
+  'host',
+  'uds',
+  'certfile',
+  'keyfile',
+  'keyfilePassword',
+  'caCerts',
+  'forwardedAllowIps',
+  'healthPath',
+  'metricsPath',
+  'accessLog',
+]);
 const positive = new Set(['limitRequestLine', 'limitRequestField', 'limitRequestFields', 'limitRequestHead']);
 
 /** Fills in defaults and refuses values that make no sense, each by its name. */

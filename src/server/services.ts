@@ -1,8 +1,11 @@
 import type { Application, State } from '../asgi/index.ts';
 import { Context, Scope } from '../asyncio/index.ts';
+import { accessLine } from './access-log.ts';
 import type { Exchange } from './exchange.ts';
+import { TrustedProxies } from './forwarded.ts';
 import { HttpDate } from './http-date.ts';
 import type { ServerLog } from './log.ts';
+import { withOperations } from './operations.ts';
 import type { ServerOptions } from './options.ts';
 
 /** What connections share: one object per server. */
@@ -23,6 +26,8 @@ export interface Services {
   stopping: boolean;
   /** While stopping: another process takes over, so connections may end with their next request. */
   draining: boolean;
+  /** Whom to believe about the client; null for nobody. */
+  readonly proxies: TrustedProxies | null;
   /** Connections accepted so far. */
   connections: number;
   /** Requests begun so far. */
@@ -40,8 +45,8 @@ export function createServices(
   state: State,
   parent: Scope,
 ): Services {
-  return {
-    app,
+  const services: Services = {
+    app: withOperations(app, options, () => services),
     options,
     log,
     date: new HttpDate(),
@@ -51,12 +56,24 @@ export function createServices(
     now: performance.now(),
     stopping: false,
     draining: false,
+    proxies:
+      options.forwardedAllowIps === ''
+        ? null
+        : new TrustedProxies(options.forwardedAllowIps, options.forwardedHeader),
     connections: 0,
     requests: 0,
     onRequest: null,
     onResponse: null,
     onEnd: null,
   };
+  if (options.accessLog !== null) {
+    const line = accessLine(options.accessLog);
+    services.onRequest = (exchange) => {
+      exchange.startedAt = performance.now();
+    };
+    services.onResponse = (exchange) => void process.stdout.write(`${line(exchange)}\n`);
+  }
+  return services;
 }
 
 /** What an application wants ambient in each of its requests: entered once, with the request's task. */

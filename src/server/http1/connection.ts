@@ -214,18 +214,20 @@ export class Http1Connection implements Protocol {
       this.#upgrade(head);
       return;
     }
+    const said =
+      services.proxies === null ? null : services.proxies.read(this.transport.client, head.headers);
     const scope: HttpScope = {
       type: 'http',
       asgi: ASGI,
       httpVersion: head.http11 ? '1.1' : '1.0',
       method: head.method,
-      scheme: this.transport.encrypted ? 'https' : 'http',
+      scheme: said?.scheme ?? (this.transport.encrypted ? 'https' : 'http'),
       path: head.path,
       rawPath: head.rawPath,
       queryString: head.queryString,
       rootPath: options.rootPath,
       headers: head.headers,
-      client: this.transport.client,
+      client: said === null ? this.transport.client : said.client,
       server: this.transport.server,
       state: { ...services.state },
       extensions: this.#extensions(head.http11 ? EXTENSIONS : EXTENSIONS_10),
@@ -265,17 +267,19 @@ export class Http1Connection implements Protocol {
       this.respondAndClose(426, false, 'sec-websocket-version: 13\r\n');
       return;
     }
+    const said = services.proxies === null ? null : services.proxies.read(transport.client, head.headers);
+    const encrypted = said?.scheme ? said.scheme === 'https' : transport.encrypted;
     const scope: WebSocketScope = {
       type: 'websocket',
       asgi: ASGI,
       httpVersion: '1.1',
-      scheme: transport.encrypted ? 'wss' : 'ws',
+      scheme: encrypted ? 'wss' : 'ws',
       path: head.path,
       rawPath: head.rawPath,
       queryString: head.queryString,
       rootPath: services.options.rootPath,
       headers: head.headers,
-      client: transport.client,
+      client: said === null ? transport.client : said.client,
       server: transport.server,
       subprotocols: handshake.subprotocols,
       state: { ...services.state },

@@ -122,18 +122,19 @@ export class Http2Session {
     if (options.limitRequestBody > 0 && length > options.limitRequestBody)
       throw refuse(413, `the body has ${length} bytes, and at most ${options.limitRequestBody} are accepted`);
     const { client, server, encrypted } = this.#connection;
+    const said = this.#services.proxies === null ? null : this.#services.proxies.read(client, headers);
     const scope: HttpScope = {
       type: 'http',
       asgi: ASGI,
       httpVersion: '2',
       method,
-      scheme: encrypted ? 'https' : 'http',
+      scheme: said?.scheme ?? (encrypted ? 'https' : 'http'),
       path: target.path,
       rawPath: target.rawPath,
       queryString: target.queryString,
       rootPath: options.rootPath,
       headers,
-      client,
+      client: said === null ? client : said.client,
       server,
       state: { ...state },
       ...(this.#extensions === undefined ? {} : { extensions: this.#extensions }),
