@@ -34,7 +34,8 @@ export class Running {
   async says(pattern: RegExp, times = 1): Promise<RegExpMatchArray> {
     const all = new RegExp(pattern.source, `${pattern.flags.replace('g', '')}g`);
     while ((this.text.match(all)?.length ?? 0) < times) {
-      if (this.child.exitCode !== null) throw new Error(`ended without saying ${pattern}:\n${this.text}`);
+      if (this.child.exitCode !== null || this.child.signalCode !== null)
+        throw new Error(`ended without saying ${pattern}:\n${this.text}`);
       await new Promise<void>((resolve) => {
         const waiter = (): void => {
           this.#waiters.delete(waiter);

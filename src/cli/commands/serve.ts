@@ -49,8 +49,10 @@ async function serveHere(context: CommandContext, options: Values, args: readonl
     const activated = activatedSocket();
     if (activated !== null && serveOptions['fd'] === undefined) serveOptions['fd'] = activated;
     const server = await serve(application, serveOptions as ServeOptions);
+    // Before it is announced: whoever reads that line may send a signal at once.
+    const stopped = untilStopped(server);
     context.warn(`Serving ${file}:${exportName} on ${server.url} (stop with ctrl-c)`);
-    await untilStopped(server);
+    await stopped;
   }
   // What the application forgot to close must not keep the process; what is closing already may finish.
   setTimeout(() => process.exit(0), 500).unref();

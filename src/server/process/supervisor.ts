@@ -33,6 +33,8 @@ interface Child {
   ready: boolean;
   stopping: boolean;
   killer: NodeJS.Timeout | null;
+  /** Connections on their way to it; if it dies before it has them, another worker gets them. */
+  readonly onTheWay: Map<number, net.Socket>;
 }
 
 /** A worker that ends sooner than this after its start is started again later and later. */
@@ -58,6 +60,7 @@ export class Supervisor {
   #failures = 0;
   #rolling: Promise<void> | null = null;
   #rollAgain = false;
+  #dealt = 0;
   #finish: (code: number) => void = () => {};
   #announced = false;
 
@@ -83,9 +86,16 @@ export class Supervisor {
     }
     // Not to be counted by the listener any more: the worker has it.
     (socket as { server?: unknown }).server = null;
-    child.worker.send({ sobaya: 'connection' } satisfies SupervisorMessage, socket, (error) => {
-      if (error !== null) socket.destroy();
-    });
+    const id = ++this.#dealt;
+    child.onTheWay.set(id, socket);
+    // Our copy is kept until the worker says that it has its own: what is sent to a process that dies would be lost,
+    // and its client would wait for ever. An error here means just that; then 'exit' follows and deals it again.
+    child.worker.send(
+      { sobaya: 'connection', id } satisfies SupervisorMessage,
+      socket,
+      { keepOpen: true },
+      () => {},
+    );
   }
 
   /** Runs until it is told to stop; gives the exit code. */
@@ -182,7 +192,14 @@ export class Supervisor {
     const worker = fork(this.#options.exec, [...this.#options.args], {
       env: { ...process.env, SOBAYA_WORKER: '1' },
     });
-    const child: Child = { worker, startedAt: Date.now(), ready: false, stopping: false, killer: null };
+    const child: Child = {
+      worker,
+      startedAt: Date.now(),
+      ready: false,
+      stopping: false,
+      killer: null,
+      onTheWay: new Map(),
+    };
     this.#children.add(child);
     return new Promise((resolve) => {
       worker.on('message', (message: unknown) => {
@@ -195,6 +212,10 @@ export class Supervisor {
           this.#waiting = [];
           for (const socket of waiting) this.#deal(socket);
           resolve(true);
+        } else if (message.sobaya === 'accepted') {
+          // Closes our copy of the descriptor alone; the connection goes on in the worker.
+          child.onTheWay.get(message.id)?.destroy();
+          child.onTheWay.delete(message.id);
         } else this.#recycle(child, message.why);
       });
       worker.on('error', (error) => this.#log.error(`worker ${worker.pid}: ${error.message}`));
@@ -240,6 +261,9 @@ export class Supervisor {
   #exited(child: Child, code: number | null, signal: string | null): void {
     const { worker } = child;
     this.#children.delete(child);
+    const lost = [...child.onTheWay.values()];
+    child.onTheWay.clear();
+    for (const socket of lost) this.#deal(socket);
     if (child.killer !== null) clearTimeout(child.killer);
     if (this.#stopping) {
       if (this.#children.size === 0) this.#finish(this.#exitCode);

@@ -34,6 +34,7 @@ export async function workUntilStopped(server: Server, options: WorkerOptions = 
   process.on('message', (message: unknown, handle: unknown) => {
     if (!isMessage<SupervisorMessage>(message)) return;
     if (message.sobaya === 'connection') {
+      tell({ sobaya: 'accepted', id: message.id });
       // Undefined when the client has gone meanwhile.
       if (handle !== undefined && handle !== null) server.accept(handle as Socket);
       return;
