@@ -20,6 +20,20 @@ export default [
     ],
   },
   {
+    name: 'framework: a routed view with three middleware, not pipelined',
+    sides: [
+      { name: 'Sobaya', module, options: {} },
+      { name: 'Sobaya, sync view', module, options: { sync: true } },
+      { name: 'node:http', module, options: { kind: 'node:http' } },
+      { name: 'Fastify', module, options: { kind: 'fastify' } },
+    ],
+    load: { ...load, pipeline: 1 },
+    goals: [
+      { text: 'against node:http', metric: 'perSecond', of: 'Sobaya', over: 'node:http', atLeast: 1.2 },
+      { text: 'against Fastify', metric: 'perSecond', of: 'Sobaya', over: 'Fastify', atLeast: 1.5 },
+    ],
+  },
+  {
     name: 'framework: routing among 1,000 routes',
     sides: [
       { name: '10 routes', module, options: { routes: 10, middleware: 0 } },
