@@ -11,6 +11,9 @@ import { closeSuppliers } from './ways.ts';
 
 const spoken = { languages: ['en', 'ja'] } as const;
 
+/** An example is run by who reads it; a shop of your own says so in the environment, with `sobaya runserver`. */
+const development: boolean = process.env['NODE_ENV'] !== 'production';
+
 export const shop = defineApp({
   label: 'shop',
   models: [Dish, Order, OrderLine],
@@ -40,7 +43,8 @@ export const application = createApp({
       process.env['DATABASE_URL'] ?? `sqlite:${fileURLToPath(new URL('./db.sqlite3', import.meta.url))}`,
   },
   // Every request drawn, at /__xray__/: look at the suppliers page there.
-  xray: process.env['NODE_ENV'] !== 'production',
+  debug: development,
+  xray: development,
   errorViews: { 404: views.notFound },
   lifespan: () => closeSuppliers,
 });

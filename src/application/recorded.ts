@@ -3,8 +3,7 @@ import { debugWanted } from '../asyncio/index.ts';
 import type { XrayOptions } from '../xray/index.ts';
 
 /**
- * The application under x-ray. Only where somebody asked: debug mode alone is the default of createApp, so it is not
- * enough; `SOBAYA_DEBUG` (set by `sobaya runserver`) or the option is. Otherwise not even loaded.
+ * The application under x-ray. Only where somebody asked: debug mode alone is not enough; `SOBAYA_DEBUG` (set by `sobaya runserver`) or the option is. Otherwise not even loaded.
  */
 export function recorded(
   application: Application,
