@@ -2,9 +2,9 @@
 export { type ServerRequestMessage, serverRequestChannel } from './channels.ts';
 export { type ServerLog, silentLog, TextLog } from './log.ts';
 export type { ServeOptions } from './options.ts';
+export { isSupervised, serveAsWorker, supervise } from './process/processes.ts';
 export type { ReloadOptions, SupervisorOptions } from './process/supervisor.ts';
 export { activatedSocket } from './process/systemd.ts';
 export type { WorkerOptions } from './process/worker.ts';
-export { isSupervised, serveAsWorker, supervise } from './processes.ts';
 export { RawConnection } from './raw-connection.ts';
 export { Server, serve } from './server.ts';

@@ -7,7 +7,7 @@ import { Clock } from './clock.ts';
 import { Http1Connection } from './http1/connection.ts';
 import type { Http2Session } from './http2/session.ts';
 import { Lifespan } from './lifespan.ts';
-import { listen, urlOf } from './listen.ts';
+import { listen, urlOf } from './listening/listen.ts';
 import { type ServerLog, TextLog } from './log.ts';
 import { resolveOptions, type ServeOptions, type ServerOptions } from './options.ts';
 import { createServices, type Services } from './services.ts';
@@ -26,7 +26,7 @@ export class Server {
   readonly #clock: Clock;
   readonly #listener: net.Server;
   #tls: tls.Server | null = null;
-  #tlsModule: typeof import('./tls.ts') | null = null;
+  #tlsModule: typeof import('./listening/tls.ts') | null = null;
   #certificate = '';
   readonly #sessions = new Set<Http2Session>();
   #address: Services['address'] = null;
@@ -174,7 +174,7 @@ export class Server {
     const { certReqs, http2, timeoutHeader } = this.options;
     // Loaded when needed: a server without TLS starts faster.
     const { createServer } = await import('node:tls');
-    const module = await import('./tls.ts');
+    const module = await import('./listening/tls.ts');
     this.#tlsModule = module;
     const context = module.secureContext(this.options);
     this.#certificate = context.cert.toString('latin1');

@@ -1,12 +1,12 @@
 import type { Application, State } from '../asgi/index.ts';
 import { Context, Scope } from '../asyncio/index.ts';
-import { accessLine } from './access-log.ts';
 import type { Exchange } from './exchange.ts';
-import { TrustedProxies } from './forwarded.ts';
 import { HttpDate } from './http-date.ts';
 import type { ServerLog } from './log.ts';
-import { withOperations } from './operations.ts';
+import { accessLine } from './operations/access-log.ts';
+import { withOperations } from './operations/operations.ts';
 import type { ServerOptions } from './options.ts';
+import { TrustedProxies } from './proxies/forwarded.ts';
 
 /** What connections share: one object per server. */
 export interface Services {

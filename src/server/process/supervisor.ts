@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import * as net from 'node:net';
-import { listen } from '../listen.ts';
+import { listen } from '../listening/listen.ts';
 import { type ServerLog, TextLog } from '../log.ts';
 import { resolveOptions, type ServeOptions } from '../options.ts';
 import { isMessage, type SupervisorMessage, type WorkerMessage } from './messages.ts';

@@ -1,5 +1,5 @@
-import type { Exchange } from './exchange.ts';
-import { badOption } from './options.ts';
+import type { Exchange } from '../exchange.ts';
+import { badOption } from '../options.ts';
 
 export type AccessLine = (exchange: Exchange) => string;
 

@@ -1,6 +1,6 @@
-import type { Application, Send } from '../asgi/index.ts';
-import type { ServerOptions } from './options.ts';
-import type { Services } from './services.ts';
+import type { Application, Send } from '../../asgi/index.ts';
+import type { ServerOptions } from '../options.ts';
+import type { Services } from '../services.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 

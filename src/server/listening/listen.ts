@@ -1,7 +1,7 @@
 import type { Server as Listener } from 'node:net';
-import { fault } from '../errors/index.ts';
-import type { ServerLog } from './log.ts';
-import type { ServerOptions } from './options.ts';
+import { fault } from '../../errors/index.ts';
+import type { ServerLog } from '../log.ts';
+import type { ServerOptions } from '../options.ts';
 
 export interface Listening {
   /** `[host, port]`, or `[path, null]` for a unix socket. */

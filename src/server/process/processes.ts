@@ -1,14 +1,14 @@
-import type { Application } from '../asgi/index.ts';
-import type { ServeOptions } from './options.ts';
-import type { SupervisorOptions } from './process/supervisor.ts';
-import type { WorkerOptions } from './process/worker.ts';
-import { Server } from './server.ts';
+import type { Application } from '../../asgi/index.ts';
+import type { ServeOptions } from '../options.ts';
+import { Server } from '../server.ts';
+import type { SupervisorOptions } from './supervisor.ts';
+import type { WorkerOptions } from './worker.ts';
 
 // Loaded when needed: a single process starts faster without them.
 
 /** Keeps workers on one shared port until told to stop; gives the exit code. See `Supervisor`. */
 export async function supervise(options: SupervisorOptions): Promise<number> {
-  const { Supervisor } = await import('./process/supervisor.ts');
+  const { Supervisor } = await import('./supervisor.ts');
   return await new Supervisor(options).run();
 }
 
@@ -29,6 +29,6 @@ export async function serveAsWorker(
 ): Promise<void> {
   const server = new Server(app, serveOptions);
   await server.start(false);
-  const worker = await import('./process/worker.ts');
+  const worker = await import('./worker.ts');
   await worker.workUntilStopped(server, options);
 }

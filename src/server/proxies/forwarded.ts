@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
-import type { Headers } from '../asgi/index.ts';
-import { badOption } from './options.ts';
+import type { Headers } from '../../asgi/index.ts';
+import { badOption } from '../options.ts';
 
 type Client = readonly [host: string, port: number] | null;
 

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as tls from 'node:tls';
-import type { TlsExtension } from '../asgi/index.ts';
-import { fault } from '../errors/index.ts';
-import type { ServerOptions } from './options.ts';
+import type { TlsExtension } from '../../asgi/index.ts';
+import { fault } from '../../errors/index.ts';
+import type { ServerOptions } from '../options.ts';
 
 /** The files behind the TLS options, read and checked; each thing that can be wrong has its own message. */
 export function secureContext(options: ServerOptions): tls.SecureContextOptions & { readonly cert: Buffer } {
