@@ -16,9 +16,17 @@ export default {
   title: 'Sobaya',
   description: 'Django for TypeScript, async all the way down',
   cleanUrls: true,
-  ignoreDeadLinks: true,
-  // The pages are plain Markdown: `<file>` in a sentence is text, not a tag.
-  markdown: { html: false },
+  // What leads out of the site is on GitHub, beside these pages.
+  ignoreDeadLinks: [/^(?:\.\.\/)+(?:README|CONTRIBUTING|CHANGELOG|bench|examples|src|tests)/],
+  markdown: {
+    // The pages are plain Markdown: `<file>` in a sentence is text, not a tag, and {{ }} is not Vue's.
+    html: false,
+    config(md) {
+      const plain = (text) => md.utils.escapeHtml(text).replaceAll('{{', '&#123;&#123;');
+      md.renderer.rules.text = (tokens, index) => plain(tokens[index].content);
+      md.renderer.rules.code_inline = (tokens, index) => `<code>${plain(tokens[index].content)}</code>`;
+    },
+  },
   themeConfig: {
     search: { provider: 'local' },
     outline: 'deep',

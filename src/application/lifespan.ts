@@ -44,7 +44,8 @@ export class Life {
   async #open(): Promise<void> {
     const { databases, apps, hook } = this.#parts;
     try {
-      if (databases.aliases.length > 0) {
+      // Who opens closes: a test may have them open already, with a transaction around all of it.
+      if (databases.aliases.length > 0 && !databases.isOpen) {
         await databases.open();
         this.#closers.push(() => databases.close());
       }

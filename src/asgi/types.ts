@@ -33,6 +33,8 @@ export interface Extensions {
   readonly 'http.response.early_hint'?: Readonly<Record<string, never>>;
   readonly 'http.response.trailers'?: Readonly<Record<string, never>>;
   readonly 'http.response.debug'?: Readonly<Record<string, never>>;
+  /** Of the test client alone: what a server never says. */
+  readonly 'sobaya.test'?: { readonly enforceCsrfChecks: boolean };
   readonly tls?: TlsExtension;
   readonly [name: string]: unknown;
 }

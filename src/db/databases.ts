@@ -97,6 +97,11 @@ export class Databases {
     return (this.#opening ??= this.#open());
   }
 
+  /** Whether `open()` was called, and `close()` not since. */
+  get isOpen(): boolean {
+    return this.#opening !== null;
+  }
+
   async #open(): Promise<this> {
     try {
       for (const backend of this.#backends.values()) await backend.open();

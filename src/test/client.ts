@@ -16,6 +16,8 @@ export interface ClientOptions {
   readonly secure?: boolean;
   /** An error in a view is thrown by the call, as it was thrown there. Default true; false gives the 500. */
   readonly raiseErrors?: boolean;
+  /** Let `csrf()` refuse forms without a token, as from a browser. Default false, as in Django: tests are about your code. */
+  readonly enforceCsrfChecks?: boolean;
   /** Follow redirects. Default false. */
   readonly follow?: boolean;
   /** The address requests come from. Default 127.0.0.1. */
@@ -152,6 +154,7 @@ export class Client {
       state: { ...this.#lifespan.state },
       headers: Object.entries({ ...this.#options.headers, ...options.headers }),
       cookies: this.cookies,
+      enforceCsrfChecks: this.#options.enforceCsrfChecks ?? false,
     });
     return await TestWebSocket.connect(this.app, {
       ...scope,
@@ -191,6 +194,7 @@ export class Client {
         ...Object.entries({ ...this.#options.headers, ...options.headers }),
       ],
       cookies: this.cookies,
+      enforceCsrfChecks: this.#options.enforceCsrfChecks ?? false,
     });
     return new Exchange(this.app, scope, body);
   }
@@ -205,6 +209,7 @@ export interface ScopeOptions {
   readonly state?: State;
   readonly headers?: readonly (readonly [string, string])[];
   readonly cookies?: CookieStore;
+  readonly enforceCsrfChecks?: boolean;
 }
 
 /** The ASGI scope of a request, as a server would make it. */
@@ -247,7 +252,12 @@ export function requestScope(method: string, path: string, options: ScopeOptions
     client: [options.clientAddress ?? '127.0.0.1', 54_321],
     server: ['testserver', secure ? 443 : 80],
     state: options.state ?? {},
-    extensions: { 'http.response.debug': {} },
+    extensions: {
+      'http.response.debug': {},
+      ...(options.enforceCsrfChecks === undefined
+        ? {}
+        : { 'sobaya.test': { enforceCsrfChecks: options.enforceCsrfChecks } }),
+    },
   };
 }
 

@@ -116,7 +116,7 @@ test('a family of emoji is one character; a name is forty of them', async () => 
 });
 
 test('without the token of its page a form is refused', async () => {
-  await using client = new Client(application, { headers: english });
+  await using client = new Client(application, { headers: english, enforceCsrfChecks: true });
   const response = await client.post('/orders/new/', { form: { name: 'A', table: '1', 'dish-1': '1' } });
   assert.equal(response.status, 403);
 });

@@ -28,6 +28,7 @@ function serving(view: (request: HttpRequest) => unknown, options: object = {}):
       urls: [path('<path:p>', view as never), path('', view as never)],
       ...options,
     }),
+    { enforceCsrfChecks: true },
   );
 }
 

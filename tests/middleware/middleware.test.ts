@@ -49,6 +49,7 @@ function client(
       urls: [path('', view), path('hook/', csrfExempt(view))],
       ...options,
     }),
+    { enforceCsrfChecks: true },
   );
 }
 

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { createApp, HttpResponse, JsonResponse, path, sleep } from 'sobaya';
 import { background, gather } from 'sobaya/asyncio';
 import type { Databases } from 'sobaya/db';
+import { csrf } from 'sobaya/middleware';
 import {
   assertNoOrphans,
   assertNumQueries,
@@ -118,4 +119,29 @@ test('a live server, a request factory, a frozen date', async () => {
     assert.ok(new Date(0) instanceof Date);
   }
   assert.ok(Date.now() !== Date.UTC(2026, 10, 24, 9, 0, 1));
+});
+
+test('Client lets a form through csrf() unless it is told to enforce it, as in Django', async () => {
+  const app = createApp({
+    debug: false,
+    middleware: [csrf()],
+    urls: [path('', () => new HttpResponse('taken'))],
+  });
+  assert.equal((await new Client(app).post('/', { form: { a: '1' } })).status, 200);
+  assert.equal(
+    (await new Client(app, { enforceCsrfChecks: true }).post('/', { form: { a: '1' } })).status,
+    403,
+  );
+});
+
+test('a client that closes leaves the transaction of its test alone', async () => {
+  const app = createApp({
+    urls: [path('', () => new HttpResponse('open'))],
+    databases: { default: 'sqlite::memory:' },
+  });
+  await isolate(app, async () => {
+    await using client = new Client(app);
+    assert.equal((await client.get('/')).text, 'open');
+  })();
+  await app.databases.close();
 });
