@@ -254,6 +254,12 @@ const rows: readonly OptionRow[] = [
   },
   {
     group: 'Proxies and operations',
+    flags: '--forwarded-parts <list>',
+    about: 'of for, proto, host, port: what is believed (for,proto)',
+    for: 'server',
+  },
+  {
+    group: 'Proxies and operations',
     flags: '--limit-concurrency <n>',
     about: 'requests that run at once, per process',
     parse: integer,

@@ -53,6 +53,8 @@ export abstract class Exchange {
   requestOnConnection = 0;
   bytesIn = 0;
   phase: number = IDLE;
+  /** What the application sent with the start; for the access log, and to know event streams. */
+  responseHeaders: Headers | null = null;
   status = 0;
   /** What the application announced; -1 when nothing. */
   declaredLength = -1;
@@ -219,6 +221,20 @@ export abstract class Exchange {
     if (!complete) this.task?.cancel(why);
   }
 
+  /**
+   * The server stops. A response that ends by itself may end; an event stream would not, and its client connects again
+   * by itself (HTML 9.2.3), so it is completed here and its application told that the client is gone.
+   */
+  shutdown(): void {
+    if (this.phase !== STREAMING || this.trailersAnnounced || !isEventStream(this.responseHeaders)) return;
+    this.disconnected = true;
+    this.#deliver(STREAMING, EMPTY, true);
+    const senders = this.#senders;
+    this.#senders = null;
+    if (senders !== null) for (const sender of senders) if (!sender.settled) sender.fail(this.#goneError());
+    this.task?.cancel('the server stops');
+  }
+
   #nextReceiver(): EventWaiter<ReceiveEvent> | null {
     const receivers = this.#receivers;
     if (receivers === null) return null;
@@ -281,6 +297,7 @@ export abstract class Exchange {
     if (!Array.isArray(headers))
       throw this.badEvent('http.response.start', 'headers is no array of [name, value]');
     this.prepareHead(status, headers);
+    this.responseHeaders = headers;
     this.trailersAnnounced = event.trailers === true;
     this.phase = HEAD_READY;
     return resolved;
@@ -386,6 +403,11 @@ export abstract class Exchange {
   protected badEvent(event: string, why: string): Error {
     return fault('SBY_SERVER_BAD_EVENT', { request: this.describe(), event, why });
   }
+}
+
+function isEventStream(headers: Headers | null): boolean {
+  const type = headers?.find(([name]) => name.toLowerCase() === 'content-type')?.[1];
+  return type !== undefined && /^text\/event-stream\b/i.test(type);
 }
 
 /** A rejection that is no "unhandled rejection" when the application forgot to await `send`. */

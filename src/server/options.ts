@@ -45,6 +45,11 @@ export interface ServeOptions {
   readonly forwardedAllowIps?: string;
   /** Which fields they say it in: X-Forwarded-For and -Proto, or Forwarded (RFC 7239). Default 'x-forwarded'. */
   readonly forwardedHeader?: 'x-forwarded' | 'forwarded';
+  /**
+   * Which parts of it are believed: `for`, `proto`, `host` and `port`, separated by commas. Many proxies pass on the
+   * X-Forwarded-Host that a client sends; add `host` only where yours does not. Default 'for,proto'.
+   */
+  readonly forwardedParts?: string;
   /** Requests that run at once; 0 for any number. Default 0. */
   readonly limitConcurrency?: number;
   /** Requests beyond that which wait their turn; more get 503 with Retry-After. Default 0. */
@@ -128,6 +133,7 @@ const defaults = {
   timeoutGraceful: 10_000,
   forwardedAllowIps: '',
   forwardedHeader: 'x-forwarded',
+  forwardedParts: 'for,proto',
   limitConcurrency: 0,
   limitConcurrencyQueue: 0,
   healthPath: null,
@@ -165,6 +171,7 @@ const texts = new Set([
   'keyfilePassword',
   'caCerts',
   'forwardedAllowIps',
+  'forwardedParts',
   'healthPath',
   'metricsPath',
   'accessLog',

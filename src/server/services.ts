@@ -59,7 +59,7 @@ export function createServices(
     proxies:
       options.forwardedAllowIps === ''
         ? null
-        : new TrustedProxies(options.forwardedAllowIps, options.forwardedHeader),
+        : new TrustedProxies(options.forwardedAllowIps, options.forwardedHeader, options.forwardedParts),
     connections: 0,
     requests: 0,
     onRequest: null,

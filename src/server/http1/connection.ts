@@ -214,24 +214,23 @@ export class Http1Connection implements Protocol {
       this.#upgrade(head);
       return;
     }
-    const said =
-      services.proxies === null ? null : services.proxies.read(this.transport.client, head.headers);
     const scope: HttpScope = {
       type: 'http',
       asgi: ASGI,
       httpVersion: head.http11 ? '1.1' : '1.0',
       method: head.method,
-      scheme: said?.scheme ?? (this.transport.encrypted ? 'https' : 'http'),
+      scheme: this.transport.encrypted ? 'https' : 'http',
       path: head.path,
       rawPath: head.rawPath,
       queryString: head.queryString,
       rootPath: options.rootPath,
       headers: head.headers,
-      client: said === null ? this.transport.client : said.client,
+      client: this.transport.client,
       server: this.transport.server,
       state: { ...services.state },
       extensions: this.#extensions(head.http11 ? EXTENSIONS : EXTENSIONS_10),
     };
+    services.proxies?.apply(scope);
     const exchange = new Http1Exchange(this, head, scope);
     // A body that came along makes "100 Continue" superfluous (RFC 9110 10.1.1).
     if (more) exchange.awaitsContinue = false;
@@ -267,24 +266,23 @@ export class Http1Connection implements Protocol {
       this.respondAndClose(426, false, 'sec-websocket-version: 13\r\n');
       return;
     }
-    const said = services.proxies === null ? null : services.proxies.read(transport.client, head.headers);
-    const encrypted = said?.scheme ? said.scheme === 'https' : transport.encrypted;
     const scope: WebSocketScope = {
       type: 'websocket',
       asgi: ASGI,
       httpVersion: '1.1',
-      scheme: encrypted ? 'wss' : 'ws',
+      scheme: transport.encrypted ? 'wss' : 'ws',
       path: head.path,
       rawPath: head.rawPath,
       queryString: head.queryString,
       rootPath: services.options.rootPath,
       headers: head.headers,
-      client: said === null ? transport.client : said.client,
+      client: transport.client,
       server: transport.server,
       subprotocols: handshake.subprotocols,
       state: { ...services.state },
       extensions: this.#extensions(EXTENSIONS_WEBSOCKET),
     };
+    services.proxies?.apply(scope);
     const connection = new WebSocketConnection(transport, services, scope, handshake);
     this.#phase = SWITCHED;
     this.#deadline = FOREVER;
@@ -536,6 +534,7 @@ export class Http1Connection implements Protocol {
   }
 
   shutdown(drain: boolean): void {
+    this.#exchange?.shutdown();
     if (!this.idle || this.#parser.started) return;
     if (this.#served > 0) {
       if (!drain) this.#end();

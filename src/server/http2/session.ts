@@ -32,6 +32,7 @@ export class Http2Session {
   #resets = 0;
   #served = 0;
   readonly #number: number;
+  readonly #exchanges = new Set<Http2Exchange>();
 
   constructor(socket: Socket, services: Services, connection: Http2Connection, onClose: () => void) {
     this.#services = services;
@@ -79,6 +80,9 @@ export class Http2Session {
       stream.resume();
       return;
     }
+    const started = exchange;
+    this.#exchanges.add(started);
+    stream.once('close', () => this.#exchanges.delete(started));
     exchange.startedAt = this.#services.now;
     exchange.connectionNumber = this.#number;
     exchange.requestOnConnection = ++this.#served;
@@ -122,23 +126,23 @@ export class Http2Session {
     if (options.limitRequestBody > 0 && length > options.limitRequestBody)
       throw refuse(413, `the body has ${length} bytes, and at most ${options.limitRequestBody} are accepted`);
     const { client, server, encrypted } = this.#connection;
-    const said = this.#services.proxies === null ? null : this.#services.proxies.read(client, headers);
     const scope: HttpScope = {
       type: 'http',
       asgi: ASGI,
       httpVersion: '2',
       method,
-      scheme: said?.scheme ?? (encrypted ? 'https' : 'http'),
+      scheme: encrypted ? 'https' : 'http',
       path: target.path,
       rawPath: target.rawPath,
       queryString: target.queryString,
       rootPath: options.rootPath,
       headers,
-      client: said === null ? client : said.client,
+      client,
       server,
       state: { ...state },
       ...(this.#extensions === undefined ? {} : { extensions: this.#extensions }),
     };
+    this.#services.proxies?.apply(scope);
     return new Http2Exchange(this.#services, stream, scope, !stream.endAfterHeaders, trailers);
   }
 
@@ -163,6 +167,7 @@ export class Http2Session {
   }
 
   shutdown(): void {
+    for (const exchange of this.#exchanges) exchange.shutdown();
     this.#session.close();
   }
 

@@ -1,108 +1,159 @@
-import { BlockList, isIP } from 'node:net';
-import type { Headers } from '../../asgi/index.ts';
+import { isIP } from 'node:net';
+import type { Header, Headers, HttpScope, WebSocketScope } from '../../asgi/index.ts';
 import { badOption } from '../options.ts';
+import { parseForwarded } from './forwarded-field.ts';
+import { plainAddress, TrustedAddresses } from './trusted-addresses.ts';
 
 type Client = readonly [host: string, port: number] | null;
+type Part = 'for' | 'proto' | 'host' | 'port';
 
-/** What a trusted proxy says of the client. */
-export interface Forwarded {
-  readonly client: Client;
-  readonly scheme: 'http' | 'https' | null;
+const parts: readonly Part[] = ['for', 'proto', 'host', 'port'];
+// uri-host [ ":" port ] (RFC 9110 7.2).
+const hostAndPort = /^(?:[A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?$/;
+
+/** One proxy's word about the request it received, nearest proxy last. */
+interface Hop {
+  readonly for?: string | undefined;
+  readonly proto?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
 }
 
-/** Reads who the client is from what proxies say, and believes only those whose addresses are listed. */
+interface Changeable {
+  client: Client;
+  scheme: string;
+  headers: Headers;
+  server: HttpScope['server'];
+}
+
+/** Makes scopes say what the client asked for, where proxies tell it, and believes only those that are listed. */
 export class TrustedProxies {
-  readonly #list = new BlockList();
-  readonly #all: boolean;
+  readonly #trusted: TrustedAddresses;
   readonly #header: 'x-forwarded' | 'forwarded';
+  readonly #parts: ReadonlySet<Part>;
 
-  /** `addresses`: IP addresses and networks (`10.0.0.0/8`), separated by commas; `*` trusts everybody. */
-  constructor(addresses: string, header: 'x-forwarded' | 'forwarded') {
+  /** `addresses` as for `TrustedAddresses`; `believed`: parts of what proxies say, separated by commas. */
+  constructor(addresses: string, header: 'x-forwarded' | 'forwarded', believed = 'for,proto') {
+    this.#trusted = new TrustedAddresses('forwardedAllowIps', addresses);
     this.#header = header;
-    this.#all = addresses.trim() === '*';
-    if (this.#all) return;
-    for (const entry of addresses.split(',').map((part) => part.trim())) {
-      if (entry === '') continue;
-      const [address = '', prefix] = entry.split('/');
-      const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-      const bits = Number(prefix);
-      if (
-        isIP(address) === 0 ||
-        (prefix !== undefined && !(/^\d+$/.test(prefix) && bits <= (family === 'ipv6' ? 128 : 32)))
-      )
-        throw badOption('forwardedAllowIps', entry, 'IP addresses and networks, as in 10.0.0.0/8, or *');
-      if (prefix === undefined) this.#list.addAddress(address, family);
-      else this.#list.addSubnet(address, bits, family);
-    }
+    const names = believed.split(',').map((part) => part.trim());
+    for (const name of names)
+      if (!parts.includes(name as Part))
+        throw badOption('forwardedParts', believed, `some of ${parts.join(', ')}, separated by commas`);
+    this.#parts = new Set(names as Part[]);
   }
 
-  #trusts(host: string): boolean {
-    if (this.#all) return true;
-    // A listener for both families sees IPv4 as ::ffff:10.0.0.1.
-    const plain = host.startsWith('::ffff:') && isIP(host.slice(7)) === 4 ? host.slice(7) : host;
-    const family = isIP(plain);
-    return family !== 0 && this.#list.check(plain, family === 6 ? 'ipv6' : 'ipv4');
-  }
-
-  /** Null when the peer is not trusted or says nothing. A peer without an address, on a unix socket, is trusted. */
-  read(client: Client, headers: Headers): Forwarded | null {
-    if (client !== null && !this.#trusts(client[0])) return null;
-    const { hops, scheme } = this.#header === 'forwarded' ? standard(headers) : customary(headers);
+  /** Changes what the scope says of client, scheme, host and port; nothing when its peer is not trusted. */
+  apply(scope: HttpScope | WebSocketScope): void {
+    const { client } = scope;
+    // A peer without an address, on a unix socket, is a proxy of this machine.
+    if (client !== null && client !== undefined && !this.#trusted.has(client[0])) return;
+    const hops = this.#header === 'forwarded' ? standard(scope.headers) : customary(scope.headers);
+    if (hops.length === 0) return;
     // From the nearest on: the first that is no proxy of ours is the client; what stands before it, it wrote itself.
     let found: Client = null;
+    let first = hops.length;
     for (let index = hops.length - 1; index >= 0; index--) {
-      const hop = parseHop(hops[index]!);
+      const hop = parseHop(hops[index]!.for);
       if (hop === null) break;
       found = hop;
-      if (!this.#trusts(hop[0])) break;
+      first = index;
+      if (!this.#trusted.has(hop[0])) break;
     }
-    if (found === null && scheme === null) return null;
-    return { client: found ?? client, scheme };
+    // What the trusted proxy nearest to the client says of the rest; all that stand behind it are trusted too.
+    const said = hops.slice(Math.min(first, hops.length - 1));
+    const target = scope as unknown as Changeable;
+    if (this.#parts.has('for') && found !== null) target.client = found;
+    if (this.#parts.has('proto')) {
+      const scheme = schemeOf(said.find((hop) => hop.proto !== undefined)?.proto);
+      if (scheme !== null) target.scheme = scope.type === 'websocket' ? scheme.replace('http', 'ws') : scheme;
+    }
+    this.#host(
+      target,
+      said.find((hop) => hop.host !== undefined)?.host,
+      said.find((hop) => hop.port !== undefined)?.port,
+    );
+  }
+
+  #host(scope: Changeable, host: string | undefined, port: string | undefined): void {
+    const valid = this.#parts.has('host') && host !== undefined ? hostAndPort.exec(host) : null;
+    let name = valid === null ? null : host!;
+    if (
+      this.#parts.has('port') &&
+      port !== undefined &&
+      /^[0-9]{1,5}$/.test(port) &&
+      Number(port) >= 1 &&
+      Number(port) <= 65_535
+    ) {
+      if (scope.server !== null && scope.server !== undefined && scope.server[1] !== null)
+        scope.server = [scope.server[0], Number(port)];
+      const bare = (name ?? scope.headers.find((header) => header[0] === 'host')?.[1] ?? '').replace(
+        /:[0-9]*$/,
+        '',
+      );
+      const usual = scope.scheme === 'https' || scope.scheme === 'wss' ? '443' : '80';
+      if (bare !== '') name = Number(port) === Number(usual) ? bare : `${bare}:${Number(port)}`;
+    }
+    if (name === null) return;
+    const field: Header = ['host', name];
+    // A new list: the old one may be shared.
+    scope.headers = [field, ...scope.headers.filter((header) => header[0] !== 'host')];
   }
 }
 
-interface Said {
-  readonly hops: string[];
-  readonly scheme: 'http' | 'https' | null;
-}
-
-function customary(headers: Headers): Said {
+function customary(headers: Headers): Hop[] {
   const values = (name: string): string[] =>
     headers
       .filter((header) => header[0] === name)
       .flatMap((header) => header[1].split(','))
       .map((part) => part.trim());
-  return { hops: values('x-forwarded-for'), scheme: schemeOf(values('x-forwarded-proto').at(-1)) };
+  const hops = values('x-forwarded-for');
+  const others = ['proto', 'host', 'port'].map((name) => [name, values(`x-forwarded-${name}`)] as const);
+  if (hops.length === 0 && others.every(([, said]) => said.length === 0)) return [];
+  const count = Math.max(hops.length, 1);
+  const result: { -readonly [K in keyof Hop]: Hop[K] }[] = Array.from({ length: count }, (_, index) => ({
+    for: hops[index],
+  }));
+  for (const [name, said] of others) {
+    // As many as addresses: each proxy added its own. Else only what the nearest wrote is known to be a proxy's word.
+    if (said.length === hops.length)
+      for (const [index, value] of said.entries()) result[index]![name as Part] = value;
+    else if (said.length > 0) for (const hop of result) hop[name as Part] = said.at(-1);
+  }
+  return result;
 }
 
-/** RFC 7239. */
-function standard(headers: Headers): Said {
-  const hops: string[] = [];
-  let scheme: Said['scheme'] = null;
+function standard(headers: Headers): Hop[] {
+  const hops: Hop[] = [];
   for (const [name, value] of headers) {
     if (name !== 'forwarded') continue;
-    for (const element of value.split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/)) {
-      for (const pair of element.split(';')) {
-        const match = /^\s*([a-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))\s*$/i.exec(pair);
-        if (match === null) continue;
-        const text = match[2] ?? match[3] ?? '';
-        if (match[1]!.toLowerCase() === 'for') hops.push(text);
-        if (match[1]!.toLowerCase() === 'proto') scheme = schemeOf(text);
-      }
-    }
+    const elements = parseForwarded(value);
+    // What a broken field hides is not known, so nothing before it counts either.
+    if (elements === null) hops.length = 0;
+    else
+      for (const element of elements)
+        hops.push({ for: element.get('for'), proto: element.get('proto'), host: element.get('host') });
+    if (elements === null) hops.push({});
   }
-  return { hops, scheme };
+  return hops;
 }
 
-function schemeOf(text: string | undefined): Said['scheme'] {
+function schemeOf(text: string | undefined): 'http' | 'https' | null {
   const lower = text?.toLowerCase();
   if (lower === 'https' || lower === 'wss') return 'https';
   return lower === 'http' || lower === 'ws' ? 'http' : null;
 }
 
-/** `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`; null for anything else. */
-function parseHop(text: string): Client {
-  const match = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text) ?? /^([\d.]+)(?::(\d{1,5}))?$/.exec(text);
-  const host = match === null ? text : match[1]!;
-  return isIP(host) === 0 ? null : [host, Number(match?.[2] ?? 0)];
+/**
+ * `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`; null for `unknown`, `_hidden` (RFC 7239 6.3) and
+ * anything else. A port that is hidden (`:_x`) is 0.
+ */
+function parseHop(text: string | undefined): Client {
+  if (text === undefined) return null;
+  const match =
+    /^\[([0-9A-Fa-f:.]+)\](?::(?:(\d{1,5})|_[\w.-]+))?$/.exec(text) ??
+    /^([\d.]+)(?::(?:(\d{1,5})|_[\w.-]+))?$/.exec(text);
+  const host = plainAddress(match === null ? text : match[1]!);
+  const port = Number(match?.[2] ?? 0);
+  return isIP(host) === 0 || host.includes('%') || port > 65_535 ? null : [host, port];
 }
