@@ -31,6 +31,7 @@ export default {
     search: { provider: 'local' },
     outline: 'deep',
     sidebar: [
+      { text: 'Tutorial', items: pages('tutorial/*.md') },
       { text: 'Guide', items: pages('*.md') },
       { text: 'The gateway', items: pages('asgi/*.md'), collapsed: true },
       { text: 'Design', items: pages('design/*.md'), collapsed: true },
