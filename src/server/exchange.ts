@@ -60,7 +60,7 @@ export abstract class Exchange {
   declaredLength = -1;
   sentLength = 0;
   trailersAnnounced = false;
-  /** No body goes out: HEAD, 204, 304. */
+  /** No body goes out: HEAD, 204, 205, 304. */
   bodiless = false;
   /** The peer is gone, or will send nothing more. */
   disconnected = false;
@@ -291,7 +291,7 @@ export abstract class Exchange {
         `status is ${String(status)}, and must be an integer from 200 to 999`,
       );
     this.status = status;
-    this.bodiless = this.scope.method === 'HEAD' || status === 204 || status === 304;
+    this.bodiless = this.scope.method === 'HEAD' || status === 204 || status === 205 || status === 304;
     this.declaredLength = -1;
     const headers = event.headers ?? [];
     if (!Array.isArray(headers))

@@ -46,6 +46,21 @@ function learn(name: unknown): KnownName | null {
   return entry;
 }
 
+/**
+ * What a trailer section may not say, because it is needed before the body: framing, routing, authentication, how to
+ * read the body (RFC 9110 6.5.1).
+ */
+const before = new Set(
+  'cache-control content-encoding content-range content-type host max-forwards set-cookie te trailer www-authenticate'.split(
+    ' ',
+  ),
+);
+
+/** True for a field that may stand in a trailer section. */
+export function trails(name: KnownName): boolean {
+  return name.kind === PLAIN && !before.has(name.name);
+}
+
 const invalidValue = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** True for latin-1 text without line breaks and other controls. */

@@ -5,6 +5,12 @@ import type { Protocol, Transport } from './transport.ts';
 /** One buffer for all reads of the process: protocols copy what they keep, so idle connections cost no read buffer. */
 const readBuffer: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
 
+/**
+ * A write in flight says nothing of how far it is. In pieces of this size a client that reads slowly is seen to read,
+ * and is not taken for one that has stopped.
+ */
+const PIECE = 128 * 1024;
+
 type Handle = { readStart(): void };
 type Internals = Socket & {
   _handle: Handle | null;
@@ -53,6 +59,7 @@ export class SocketTransport implements Transport {
   #queue: (string | Uint8Array)[] = [];
   #text = '';
   #writing = false;
+  #flushing = false;
   #inFlight = 0;
   /** The write in flight did not complete at once. */
   #slow = false;
@@ -125,10 +132,45 @@ export class SocketTransport implements Transport {
 
   flush(): void {
     if (this.#writing || this.buffered === 0 || this.#gone) return;
-    this.#writing = true;
-    this.#inFlight = this.buffered;
-    this.#writeQueue(this.socket as Internals);
+    this.#flushing = true;
+    // A loop: writes that complete at once would otherwise go one deeper each.
+    do {
+      this.#writing = true;
+      if (this.buffered > PIECE) this.#writePiece(this.socket as Internals);
+      else {
+        this.#inFlight = this.buffered;
+        this.#writeQueue(this.socket as Internals);
+      }
+    } while (!this.#writing && this.buffered > 0 && !this.#gone);
+    this.#flushing = false;
     if (this.#writing) this.#slow = true;
+  }
+
+  /** The first `PIECE` bytes of what waits. */
+  #writePiece(socket: Internals): void {
+    if (this.#text !== '') {
+      this.#queue.push(this.#text);
+      this.#text = '';
+    }
+    const queue = this.#queue;
+    const piece: (string | Uint8Array)[] = [];
+    let room = PIECE;
+    while (room > 0 && queue.length > 0) {
+      const data = queue.shift()!;
+      if (data.length > room) {
+        piece.push(typeof data === 'string' ? data.slice(0, room) : data.subarray(0, room));
+        queue.unshift(typeof data === 'string' ? data.slice(room) : data.subarray(room));
+        room = 0;
+      } else {
+        piece.push(data);
+        room -= data.length;
+      }
+    }
+    this.#inFlight = PIECE - room;
+    socket._writev(
+      piece.map((chunk) => ({ chunk, encoding: typeof chunk === 'string' ? 'latin1' : 'buffer' })),
+      this.#onWritten,
+    );
   }
 
   #writeQueue(socket: Internals): void {
@@ -160,14 +202,17 @@ export class SocketTransport implements Transport {
   #written(error?: Error | null): void {
     this.#writing = false;
     if (error) {
+      this.#gone = true;
+      this.buffered = 0;
       this.socket.destroy(error);
       return;
     }
     this.buffered -= this.#inFlight;
     if (this.buffered < 0) this.buffered = 0;
     this.#inFlight = 0;
-    if (this.buffered > 0) this.flush();
-    else {
+    if (this.buffered > 0) {
+      if (!this.#flushing) this.flush();
+    } else {
       if (this.#ending) this.socket.end();
       if (this.#slow) {
         this.#slow = false;

@@ -82,13 +82,18 @@ test('HEAD: the head of a GET and no body', async () => {
   assert.equal(output, 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nserver: sobaya\r\n\r\n');
 });
 
-test('204 and 304 carry no body and no length of the server’s own', async () => {
+test('204, 205 and 304 carry no body and no length of the server’s own', async () => {
   for (const [status, line] of [
     [204, '204 No Content'],
     [304, '304 Not Modified'],
   ] as const) {
     const { output } = await run(sends(start(status), body('surplus')));
     assert.equal(output, `HTTP/1.1 ${line}\r\nserver: sobaya\r\n\r\n`);
+  }
+  // A 205 says that there is nothing, whatever the application gives it (RFC 9110 15.3.6).
+  for (const headers of [[], [['content-length', '7']]] as [string, string][][]) {
+    const reset = await run(sends(start(205, headers), body('surplus')));
+    assert.equal(reset.output, 'HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\nserver: sobaya\r\n\r\n');
   }
   const { output } = await run(sends(start(304, [['content-length', '12']]), body()));
   assert.match(output, /content-length: 12/);
@@ -159,6 +164,30 @@ test('trailers are sent to those who accept them', async () => {
   assert.ok(yes.output.endsWith('\r\n\r\n1\r\nx\r\n0\r\ndigest: abc\r\n\r\n'), yes.output);
   const no = await run(app);
   assert.ok(no.output.endsWith('\r\n\r\n1\r\nx\r\n0\r\n\r\n'), no.output);
+  const named = await run(app, 'GET / HTTP/1.1\r\nHost: a\r\nTE: xtrailers\r\n\r\n');
+  assert.ok(named.output.endsWith('\r\n\r\n1\r\nx\r\n0\r\n\r\n'), named.output);
+});
+
+test('what must be known before the body is refused in a trailer section (RFC 9110 6.5.1)', async () => {
+  for (const name of [
+    'content-length',
+    'transfer-encoding',
+    'set-cookie',
+    'content-type',
+    'host',
+    'trailer',
+  ]) {
+    const app = sends({ type: 'http.response.start', status: 200, headers: [], trailers: true }, body('x'), {
+      type: 'http.response.trailers',
+      headers: [[name, '1']],
+    });
+    const { log, output, connection } = await run(app, 'GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n');
+    assert.match(log, new RegExp(`${name} may not stand in a trailer section`));
+    assert.ok(
+      output.endsWith('\r\n1\r\nx\r\n0\r\n') && connection.destroyed,
+      'the client sees that it is incomplete',
+    );
+  }
 });
 
 // ---- applications that break the protocol

@@ -104,6 +104,28 @@ test('a large response to a slow reader keeps memory flat, and arrives whole', a
   assert.equal(sent, 800);
 });
 
+test('a client that reads slowly is not one that has stopped reading', async () => {
+  const whole = Buffer.alloc(24 * 1024 * 1024, 'x');
+  const app = http(async (_scope, _receive, send) => {
+    await send({ type: 'http.response.start', status: 200 });
+    await send({ type: 'http.response.body', body: whole });
+  });
+  const server = await start(app, { timeoutWrite: 1000 });
+  const socket = net.connect(server.port, '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  let size = 0;
+  // A fifth of a megabyte at a time: more than twice the time-out for all of it, never near to it for one.
+  socket.on('data', (chunk) => {
+    if (size >> 18 !== (size + chunk.length) >> 18) {
+      socket.pause();
+      setTimeout(() => socket.resume(), 25);
+    }
+    size += chunk.length;
+  });
+  await once(socket, 'close');
+  assert.ok(size > whole.length, `${size} bytes arrived`);
+});
+
 test('the buffer of a large piece may be used again once send has returned', async () => {
   const app = http(async (_scope, _receive, send) => {
     await send({ type: 'http.response.start', status: 200 });

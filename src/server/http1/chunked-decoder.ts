@@ -24,6 +24,8 @@ const EXT_QUOTED = 10;
 const EXT_QUOTED_PAIR = 11;
 const EXT_AFTER_VALUE = 12;
 const DONE = 13;
+/** White space after a size: only an extension may follow it. */
+const SIZE_SPACE = 14;
 
 /** Bytes of chunk extensions that one message may spend in all: they carry nothing, and would be a free flood. */
 const EXTENSION_BUDGET = 16 * 1024;
@@ -37,9 +39,16 @@ export class ChunkedDecoder {
   #digits = 0;
   #remaining = 0;
   #extensions = 0;
+  #announced = 0;
+  readonly #limit: number;
   /** Where the data found by the last `next` begins and ends; equal when there was none. */
   dataStart = 0;
   dataEnd = 0;
+
+  /** `limit`: most bytes of all chunks together, 0 for any. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
   /** True when the last chunk has been read and the trailer section begins. */
   get done(): boolean {
@@ -61,12 +70,17 @@ export class ChunkedDecoder {
             break;
           }
           if (this.#digits === 0) throw refuse(400, 'a chunk does not begin with its size');
-          this.#afterExtension(byte, 'a chunk size is followed by a byte that has no place there');
+          if (byte === SP || byte === HTAB) this.#state = SIZE_SPACE;
+          else this.#afterExtension(byte, 'a chunk size is followed by a byte that has no place there');
           break;
         }
         case SIZE_LF:
           if (byte !== LF) throw refuse(400, 'the line of a chunk size does not end with CRLF');
           this.#digits = 0;
+          // What is announced counts, not what has come: a size over the limit need not be waited for.
+          this.#announced += this.#remaining;
+          if (this.#limit > 0 && this.#announced > this.#limit)
+            throw refuse(413, `the body has more than ${this.#limit} bytes`);
           this.#state = this.#remaining === 0 ? DONE : DATA;
           if (this.#state === DONE) return at + 1;
           break;
@@ -99,6 +113,11 @@ export class ChunkedDecoder {
     if (++this.#extensions > EXTENSION_BUDGET) throw refuse(400, 'there are too many chunk extensions');
     const space = byte === SP || byte === HTAB;
     switch (this.#state) {
+      case SIZE_SPACE:
+        if (space) return;
+        if (byte !== SEMICOLON) throw refuse(400, 'a chunk size is followed by white space');
+        this.#state = EXT_NAME_START;
+        return;
       case EXT_NAME_START:
         if (space) return;
         if (TOKEN[byte] === 0) throw refuse(400, 'a chunk extension has no name');

@@ -8,6 +8,7 @@ import { asksForWebSocket, readHandshake } from '../websocket/handshake.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import { Http1Exchange } from './exchange.ts';
 import { HeadParser, type RequestHead } from './head-parser.ts';
+import { latin1 } from './latin1.ts';
 import type { Refusal } from './refusal.ts';
 import { refuse } from './refusal.ts';
 import { reasonPhrase, statusLine } from './status-line.ts';
@@ -196,7 +197,8 @@ export class Http1Connection implements Protocol {
       }
     } catch (error) {
       if (!isSobayaError(error) || error.code !== 'SBY_SERVER_BAD_REQUEST') throw error;
-      this.#refuse(error as Refusal);
+      // Nobody answers HEAD with a body, not even when refusing it (RFC 9110 9.3.2).
+      this.#refuse(error as Refusal, this.#phase === HEAD && isHead(buffer, at, end));
       return end;
     } finally {
       this.#consuming = false;
@@ -245,7 +247,7 @@ export class Http1Connection implements Protocol {
     else {
       this.#remaining = head.contentLength;
       if (head.chunked) {
-        this.#chunks = new ChunkedDecoder();
+        this.#chunks = new ChunkedDecoder(options.limitRequestBody);
         this.#phase = CHUNKED_BODY;
       } else this.#phase = LENGTH_BODY;
       if (!exchange.awaitsContinue) this.#deadline = services.now + options.timeoutBody;
@@ -263,7 +265,12 @@ export class Http1Connection implements Protocol {
     const handshake = readHandshake(head);
     if (typeof handshake === 'number') {
       if (handshake === 400) throw refuse(400, 'the WebSocket handshake is malformed');
-      this.respondAndClose(426, false, 'sec-websocket-version: 13\r\n');
+      this.respondAndClose(
+        426,
+        false,
+        'upgrade: websocket\r\nsec-websocket-version: 13\r\n',
+        'upgrade, close',
+      );
       return;
     }
     const scope: WebSocketScope = {
@@ -295,8 +302,6 @@ export class Http1Connection implements Protocol {
     const { options } = this.services;
     const exchange = this.#exchange!;
     this.#bodyBytes += end - start;
-    const limit = options.limitRequestBody;
-    if (limit > 0 && this.#bodyBytes > limit) throw refuse(413, `the body has more than ${limit} bytes`);
     this.#deadline = this.services.now + options.timeoutBody;
     exchange.awaitsContinue = false;
     if (exchange.phase >= COMPLETE) {
@@ -442,14 +447,14 @@ export class Http1Connection implements Protocol {
     } else if (this.services.stopping && !this.services.draining) this.#end();
   }
 
-  #refuse(refusal: Refusal): void {
+  #refuse(refusal: Refusal, bodiless = false): void {
     const exchange = this.#exchange;
     this.services.log.warn(`${this.#peerName()}: ${refusal.message}`);
     if (exchange !== null && exchange.phase < COMPLETE) {
       this.#exchange = null;
       exchange.refused(refusal.status, refusal.message);
     } else if (exchange !== null) this.destroy();
-    else this.respondAndClose(refusal.status, false);
+    else this.respondAndClose(refusal.status, bodiless);
   }
 
   #peerName(): string {
@@ -458,11 +463,11 @@ export class Http1Connection implements Protocol {
   }
 
   /** A short answer of the server's own, the last on this connection. */
-  respondAndClose(status: number, bodiless: boolean, fields = ''): void {
+  respondAndClose(status: number, bodiless: boolean, fields = '', connection = 'close'): void {
     if (this.#phase >= CLOSING) return;
     const { options, date } = this.services;
     const body = `${status} ${reasonPhrase(status)}\n`;
-    let head = `${statusLine(status)}content-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n${fields}`;
+    let head = `${statusLine(status)}content-type: text/plain; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: ${connection}\r\n${fields}`;
     if (options.dateHeader) head += `date: ${date.get(this.services.now)}\r\n`;
     if (options.serverHeader) head += 'server: sobaya\r\n';
     this.transport.write(`${head}\r\n${bodiless ? '' : body}`);
@@ -543,4 +548,9 @@ export class Http1Connection implements Protocol {
       this.#deadline = Math.min(this.#deadline, this.services.now + FIRST_REQUEST);
     }
   }
+}
+
+/** Whether the request that begins at `start` is a HEAD; one empty line may stand before it. */
+function isHead(buffer: Buffer, start: number, end: number): boolean {
+  return /^(?:\r\n)?HEAD /.test(latin1(buffer, start, Math.min(end, start + 7)));
 }

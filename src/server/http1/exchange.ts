@@ -8,6 +8,7 @@ import {
   knownName,
   PLAIN,
   SERVER,
+  trails,
   validValue,
 } from '../response-headers.ts';
 import type { Http1Connection } from './connection.ts';
@@ -123,11 +124,11 @@ export class Http1Exchange extends Exchange {
     // the connection.
     if (status === 204) {
       // No Content-Length in a 204 (RFC 9110 8.6).
-    } else if (this.declaredLength !== -1) head += `content-length: ${this.declaredLength}\r\n`;
+    } else if (status === 205) head += 'content-length: 0\r\n';
+    else if (this.declaredLength !== -1) head += `content-length: ${this.declaredLength}\r\n`;
     else if (status === 304) {
       // A 304 without a length of its own says nothing about one.
-    } else if (status === 205) head += 'content-length: 0\r\n';
-    else if (last && !this.trailersAnnounced) {
+    } else if (last && !this.trailersAnnounced) {
       // For HEAD, what a GET would have said.
       head += `content-length: ${this.bodiless ? this.sentLength : body.length}\r\n`;
     } else if (this.http11) {
@@ -199,7 +200,9 @@ export class Http1Exchange extends Exchange {
         const name = knownName(given);
         if (name === null || !validValue(value))
           throw this.badEvent('http.response.trailers', `the field ${JSON.stringify(given)} is invalid`);
-        if (name.kind === PLAIN) text += `${name.wire}${value}\r\n`;
+        if (!trails(name))
+          throw this.badEvent('http.response.trailers', `${name.name} may not stand in a trailer section`);
+        text += `${name.wire}${value}\r\n`;
       }
     }
     this.connection.write(`${text}\r\n`);

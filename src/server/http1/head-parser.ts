@@ -194,8 +194,8 @@ export class HeadParser {
           else if (this.#version === 7) this.#minor = byte - 48;
           at++;
           if (++this.#version === 10) {
-            if (this.#major !== 1 || this.#minor > 1)
-              throw refuse(505, `HTTP/${this.#major}.${this.#minor} is not spoken here`);
+            // A higher minor version is read as the highest that is known (RFC 9110 6.2); 505 is for major ones.
+            if (this.#major !== 1) throw refuse(505, `HTTP/${this.#major}.${this.#minor} is not spoken here`);
             state = FIELD_START;
             line = at;
             this.#fieldsAt = at - start;
@@ -304,7 +304,7 @@ export class HeadParser {
     const target = parseTarget(method, line.substring(this.#methodEnd + 1));
     if (method !== 'GET' && method !== method.toUpperCase())
       throw refuse(501, 'methods are case-sensitive, and this one is written in lower case');
-    const http11 = this.#minor === 1;
+    const http11 = this.#minor > 0;
     let fields: Fields;
     if (this.#repeats) {
       this.#repeats = false;
@@ -373,7 +373,8 @@ export class HeadParser {
       const value = text.substring(valueStart, valueEnd);
       switch (name.length) {
         case 2:
-          if (name === 'te') acceptsTrailers = lower.substring(valueStart, valueEnd).includes('trailers');
+          if (name === 'te')
+            acceptsTrailers ||= listOf(lower.substring(valueStart, valueEnd)).includes('trailers');
           break;
         case 4:
           if (name === 'host') {
@@ -383,10 +384,10 @@ export class HeadParser {
           }
           break;
         case 6:
-          if (name === 'expect') expect = lower.substring(valueStart, valueEnd);
+          if (name === 'expect') expect = joined(expect, lower.substring(valueStart, valueEnd));
           break;
         case 7:
-          if (name === 'upgrade') upgrade = lower.substring(valueStart, valueEnd);
+          if (name === 'upgrade') upgrade = joined(upgrade, lower.substring(valueStart, valueEnd));
           break;
         case 10:
           if (name === 'connection') {
@@ -394,11 +395,10 @@ export class HeadParser {
             if (options === 'keep-alive') persist = true;
             else if (options === 'close') close = true;
             else {
-              for (const option of options.split(',')) {
-                const trimmed = option.trim();
-                if (trimmed === 'close') close = true;
-                else if (trimmed === 'keep-alive') persist = true;
-                else if (trimmed === 'upgrade') upgradeNamed = true;
+              for (const option of listOf(options)) {
+                if (option === 'close') close = true;
+                else if (option === 'keep-alive') persist = true;
+                else if (option === 'upgrade') upgradeNamed = true;
               }
             }
           }
@@ -426,13 +426,15 @@ export class HeadParser {
     if (transferEncoding !== null) {
       if (contentLength !== -1) throw refuse(400, 'both Content-Length and Transfer-Encoding are given');
       if (transferEncoding !== 'chunked') {
-        throw /^[!#$%&'*+\-.^_`|~0-9a-z]+(\s*,\s*chunked)?$/.test(transferEncoding) &&
-          !/^(chunked|identity)\b/.test(transferEncoding)
+        // Where chunked is not the last, nobody knows where the body ends, which is a 400 (RFC 9112 6.3); where it
+        // is, and only another coding is unknown, a 501 (RFC 9112 6.1).
+        throw /^(?!chunked\b|identity\b)[!#$%&'*+\-.^_`|~0-9a-z]+[ \t]*,[ \t]*chunked$/.test(transferEncoding)
           ? refuse(501, 'no transfer coding but chunked is known here')
           : refuse(400, 'Transfer-Encoding is not exactly "chunked"');
       }
     }
-    if (expect !== null && expect !== '100-continue')
+    const expectations = expect === null ? [] : listOf(expect);
+    if (expectations.some((expectation) => expectation !== '100-continue'))
       throw refuse(417, 'the only expectation known here is 100-continue');
     return {
       headers,
@@ -441,9 +443,22 @@ export class HeadParser {
       chunked: transferEncoding !== null,
       close,
       persist,
-      expectsContinue: expect !== null,
+      expectsContinue: expectations.length > 0,
       upgrade: upgradeNamed ? upgrade : null,
       acceptsTrailers,
     };
   }
+}
+
+/** The elements of a list, without the empty ones that senders leave (RFC 9110 5.6.1). */
+function listOf(value: string): string[] {
+  return value
+    .split(',')
+    .map((element) => element.trim())
+    .filter((element) => element !== '');
+}
+
+/** Field lines of one name are one list (RFC 9110 5.3). */
+function joined(before: string | null, value: string): string {
+  return before === null ? value : `${before},${value}`;
 }

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { refuse } from './refusal.ts';
 
 /** What a request target says, whichever of its four forms it has (RFC 9112 3.2). */
@@ -11,21 +12,27 @@ export interface Target {
 }
 
 // uri-host [ ":" port ], with a host that is not empty (RFC 9110 4.2.1 has an empty one rejected).
-const hostPattern = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=%]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?$/;
+const hostPattern = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=%]+|\[([0-9A-Fa-f:.]+)\])(?::0*([0-9]{0,5}))?$/;
 const brokenPercent = /%(?![0-9A-Fa-f]{2})/;
 
 let lastValidHost = '';
 
 export function checkHost(host: string): void {
   if (host === lastValidHost) return;
-  if (!hostPattern.test(host) || brokenPercent.test(host))
-    throw refuse(400, 'the Host field is no host and port');
+  if (!isHost(host)) throw refuse(400, 'the Host field is no host and port');
   lastValidHost = host;
 }
 
+function isHost(text: string): boolean {
+  const match = hostPattern.exec(text);
+  if (match === null || brokenPercent.test(text)) return false;
+  const [, address, port] = match;
+  return (address === undefined || isIPv6(address)) && Number(port ?? 0) <= 65535;
+}
+
 export function parseTarget(method: string, target: string): Target {
-  if (target.charCodeAt(0) === 0x2f) return withPath(target, null);
   if (method === 'CONNECT') throw refuse(501, 'CONNECT is for proxies, this is an origin server');
+  if (target.charCodeAt(0) === 0x2f) return withPath(target, null);
   if (target === '*') {
     if (method !== 'OPTIONS') throw refuse(400, 'the target * is for OPTIONS only');
     return { path: '*', rawPath: '*', queryString: '', authority: null };
@@ -34,7 +41,7 @@ export function parseTarget(method: string, target: string): Target {
   if (absolute === null) throw refuse(400, 'the request target is neither a path nor an http URL');
   const [, , authority = '', rest = ''] = absolute;
   if (authority.includes('@')) throw refuse(400, 'the request target holds user information');
-  if (!hostPattern.test(authority)) throw refuse(400, 'the request target holds no valid host');
+  if (!isHost(authority)) throw refuse(400, 'the request target holds no valid host');
   // "OPTIONS http://example.org" is the absolute form of "OPTIONS *" (RFC 9112 3.2.4).
   if (rest === '' && method === 'OPTIONS') return { path: '*', rawPath: '*', queryString: '', authority };
   return withPath(rest.startsWith('/') ? rest : `/${rest}`, authority);

@@ -3,7 +3,7 @@ import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Headers, HttpScope } from '../../asgi/index.ts';
 import { BODY_HIGH_WATER, COMPLETE, Exchange } from '../exchange.ts';
 import { reasonPhrase } from '../http1/status-line.ts';
-import { CONNECTION, CONTENT_LENGTH, DROPPED, knownName, validValue } from '../response-headers.ts';
+import { CONNECTION, CONTENT_LENGTH, DROPPED, knownName, trails, validValue } from '../response-headers.ts';
 import type { Services } from '../services.ts';
 
 /** Bytes that may wait on one stream before `send` waits. */
@@ -118,6 +118,8 @@ export class Http2Exchange extends Exchange {
         const name = knownName(given);
         if (name === null || !validValue(value))
           throw this.badEvent('http.response.trailers', `the field ${JSON.stringify(given)} is invalid`);
+        if (!trails(name))
+          throw this.badEvent('http.response.trailers', `${name.name} may not stand in a trailer section`);
         this.#trailers[name.name] = value;
       }
     }
