@@ -64,6 +64,26 @@ try {
     command(process.execPath, [tsc, '-p', 'tsconfig.json'], folder);
     console.log(`package: a user's program type-checks with TypeScript ${version}`);
   }
+
+  // `npm create sobaya`, from packed files: what npm would do is install create-sobaya somewhere and run it.
+  const [creator] = JSON.parse(
+    command('npm', ['pack', '--json', '--pack-destination', folder], join(root, 'packages/create-sobaya')),
+  ) as { filename: string }[];
+  if (creator === undefined) throw new Error('npm pack printed no tarball of create-sobaya');
+  command('npm', [...install, join(folder, creator.filename)], folder);
+  command(
+    join(folder, 'node_modules/.bin/create-sobaya'),
+    ['noodle', '--sobaya', `file:../${tarball.filename}`],
+    folder,
+  );
+  const noodle = join(folder, 'noodle');
+  command('npm', install, noodle);
+  command('npm', ['test'], noodle);
+  command('npm', ['run', 'types'], noodle);
+  command('npx', ['--no-install', 'sobaya', 'check'], noodle);
+  console.log(
+    'package: npm create sobaya makes a project that passes its test, compiles and has no findings',
+  );
   console.log(`package: ${names.length} subpaths import, the command answers, ${paths.size} files`);
 } finally {
   rmSync(folder, { recursive: true, force: true });

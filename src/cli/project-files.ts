@@ -5,7 +5,7 @@ export type Files = Readonly<Record<string, string>>;
 /** Imports inside the texts below are the new project's, not ours: spelled so that the check of rooms does not take them for ours. */
 const from = 'from';
 
-/** The files of a new project, by path. */
+/** The files of a new project, by path. `sobaya` is the version, or the file, that it depends on. */
 export function projectFiles(name: string, sobaya: string): Files {
   return {
     'package.json': `${JSON.stringify(
@@ -22,7 +22,7 @@ export function projectFiles(name: string, sobaya: string): Files {
           types: 'tsc',
           migrate: 'sobaya migrate',
         },
-        dependencies: { sobaya: `^${sobaya}` },
+        dependencies: { sobaya },
         devDependencies: { '@types/node': '^26.0.0', node: '^26.0.0', typescript: '^7.0.0' },
         allowScripts: { node: true },
       },

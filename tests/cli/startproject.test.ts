@@ -33,7 +33,7 @@ async function sobaya(
 }
 
 test('startproject makes a project that compiles, checks, serves and passes its own test', async () => {
-  const { code, out } = await sobaya(cwd, 'startproject', 'soba');
+  const { code, out } = await sobaya(cwd, 'startproject', 'soba', '--sobaya', '^0.1.0');
   assert.equal(code, 0);
   assert.match(out, /cd soba && npm install && npm start/);
   const project = join(cwd, 'soba');

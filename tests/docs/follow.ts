@@ -75,7 +75,7 @@ export class Reader implements AsyncDisposable {
     if (first === 'cd') this.#folder = join(this.#folder, second ?? '');
     else if (first === 'npm' && second === 'install') this.#install();
     else if (command.startsWith('npm create sobaya'))
-      return await this.#run([...cli, 'startproject', ...rest.slice(1)]);
+      return await this.#run([...cli, 'startproject', ...rest.slice(1), '--sobaya', 'file:.']);
     else if (command === 'npm start') this.#served = true;
     else if (command === 'npm test') return await this.#run(['--conditions=sobaya:source', '--test']);
     else if (command === 'npm run types') return await this.#types();

@@ -5,6 +5,7 @@ import type { CommandContext, CommandDefinition } from '../command.ts';
 
 interface Options {
   readonly name?: string;
+  readonly sobaya?: string;
 }
 
 export const command: CommandDefinition<Options> = {
@@ -14,7 +15,11 @@ export const command: CommandDefinition<Options> = {
   configure(command: Command): void {
     command
       .argument('<folder>', 'where; "." for here')
-      .option('--name <name>', 'the name of the package (default: the folder’s)');
+      .option('--name <name>', 'the name of the package (default: the folder’s)')
+      .option(
+        '--sobaya <version>',
+        'what the project depends on: a version, or file:… (default: this version; from a checkout, its packed files)',
+      );
   },
 
   async run(context: CommandContext, options: Options, args: readonly string[]): Promise<void> {
@@ -25,8 +30,14 @@ export const command: CommandDefinition<Options> = {
     const { projectFiles } = await import('../project-files.ts');
     const { writeFiles } = await import('../write-files.ts');
     const { sobayaVersion } = await import('../version.ts');
-    const files = projectFiles(name, sobayaVersion());
+    const { isCheckout, packCheckout } = await import('../checkout.ts');
+    const packed = options.sobaya === undefined && isCheckout();
+    const files = projectFiles(
+      name,
+      options.sobaya ?? (packed ? `file:sobaya-${sobayaVersion()}.tgz` : `^${sobayaVersion()}`),
+    );
     writeFiles(folder, files);
+    if (packed) await packCheckout(folder);
     context.print(`Made ${name}: ${Object.keys(files).join(', ')}`);
     context.print(`\n  ${args[0] === '.' ? '' : `cd ${args[0]} && `}npm install && npm start`);
   },

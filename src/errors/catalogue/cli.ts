@@ -209,4 +209,14 @@ export const cliErrors = {
           : 'Use lower-case letters, digits, "-", "." and "_"',
     }),
   }),
+  SBY_CLI_PACK_FAILED: entry(UsageError, {
+    about:
+      'A project made from a checkout of Sobaya depends on its packed files, which npm makes. The project is there; what npm said is the cause.',
+    example: { folder: '/srv/noodle' },
+    parts: ({ folder }: { folder: string }) => ({
+      what: 'npm could not pack this checkout of Sobaya',
+      where: folder,
+      fix: 'Run npm install here, then npm pack, and put the .tgz into the project; or name a version with --sobaya',
+    }),
+  }),
 };
