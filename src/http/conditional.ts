@@ -1,12 +1,24 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { fault } from '../errors/index.ts';
 import { splitList } from './headers.ts';
 import type { HttpRequest } from './request.ts';
 import { type AnyResponse, HttpResponse, HttpResponseNotModified } from './response.ts';
 
+/** Tags of short texts: pages that do not change are the ones whose tags matter, and are asked for again and again. */
+const tags = new Map<string, string>();
+const longestTagged = 4096;
+
 /** An entity tag of some bytes: strong, quoted. */
 export function etagOf(content: string | Uint8Array): string {
-  return `"${createHash('sha256').update(content).digest('base64url').slice(0, 27)}"`;
+  const short = typeof content === 'string' && content.length <= longestTagged;
+  const known = short ? tags.get(content) : undefined;
+  if (known !== undefined) return known;
+  const tag = `"${hash('sha256', content, 'base64url').slice(0, 27)}"`;
+  if (short) {
+    if (tags.size >= 200) tags.clear();
+    tags.set(content, tag);
+  }
+  return tag;
 }
 
 const weakless = (tag: string): string => (tag.startsWith('W/') ? tag.slice(2) : tag);
@@ -78,8 +90,14 @@ export function notModified(from: AnyResponse): HttpResponse {
   return response;
 }
 
+function hasPreconditions(request: HttpRequest): boolean {
+  for (const [name] of request.scope.headers) if (name.startsWith('if-')) return true;
+  return false;
+}
+
 /** The response for a request with preconditions: `response` itself, a 304 or a 412. */
 export function applyPreconditions(request: HttpRequest, response: AnyResponse): AnyResponse {
+  if (!hasPreconditions(request)) return response;
   const lastModified = response.headers.get('last-modified');
   const outcome = evaluatePreconditions(request, {
     etag: response.headers.get('etag'),

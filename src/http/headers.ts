@@ -21,8 +21,17 @@ export function headerName(name: string): string {
 
 export function headerValue(name: string, value: string | number): string {
   const text = typeof value === 'string' ? value : String(value);
-  if (notValue.test(text)) throw fault('SBY_HTTP_BAD_HEADER', { name, got: value });
+  if (text.length > 24 ? notValue.test(text) : !isPlain(text)) throw fault('SBY_HTTP_BAD_HEADER', { name, got: value });
   return text;
+}
+
+/** For short text, which most values are: a loop costs less than entering the regular expression. */
+function isPlain(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code < 0x20 ? code !== 0x09 : code > 0x7e && (code < 0x80 || code > 0xff)) return false;
+  }
+  return true;
 }
 
 /** The headers of a request: names in any case. Made only when somebody asks for more than one name. */
@@ -109,6 +118,16 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
     return this.has(name) ? this : this.set(name, value);
   }
 
+  /** For builders: adds each pair whose name has no value yet. The pairs are shared: lower-case tokens, values checked. */
+  addMissing(pairs: readonly Header[]): void {
+    const { list } = this;
+    const before = list.length;
+    next: for (const pair of pairs) {
+      for (let index = 0; index < before; index++) if (list[index]![0] === pair[0]) continue next;
+      list.push(pair);
+    }
+  }
+
   /** One more line of `name`. */
   append(name: string, value: string | number): this {
     const lower = headerName(name);
@@ -130,7 +149,11 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
   /** Adds names to a comma-separated list header, such as Vary, without repeating one. */
   addToList(name: string, ...values: readonly string[]): this {
     const now = this.get(name);
-    const items = now === null ? [] : splitList(now);
+    if (now === null) {
+      this.list.push([headerName(name), values.includes('*') ? '*' : headerValue(name, values.join(', '))]);
+      return this;
+    }
+    const items = splitList(now);
     if (items.includes('*')) return this;
     for (const value of values) {
       if (!items.some((item) => item.toLowerCase() === value.toLowerCase())) items.push(value);

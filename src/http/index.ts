@@ -39,7 +39,7 @@ export {
   type ServerSentEvent,
 } from './event-stream.ts';
 export { type FileResponseOptions, fileResponse } from './file-response.ts';
-export { type HeaderValues, RequestHeaders, ResponseHeaders, splitList } from './headers.ts';
+export { type HeaderValues, headerName, headerValue, RequestHeaders, ResponseHeaders, splitList } from './headers.ts';
 export { addressList, isAllowedHost, splitHost } from './host.ts';
 export { contentTypeOf } from './media-types.ts';
 export {
@@ -77,6 +77,7 @@ export {
   HttpResponsePermanentRedirect,
   HttpResponseRedirect,
   HttpResponseServerError,
+  isResponse,
   JsonResponse,
   type ResponseOptions,
   StreamingHttpResponse,

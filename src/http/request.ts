@@ -28,16 +28,21 @@ export interface RouteMatch {
 /** A typed place for something that middleware puts on a request and views read. */
 export class RequestVar<T> {
   readonly name: string;
+  /** Its place in each request: reading it is one look into an array. */
+  readonly #slot: number;
   constructor(name: string) {
     this.name = name;
+    this.#slot = slots++;
   }
   get(request: HttpRequest): T | undefined {
-    return request.vars.get(this as RequestVar<unknown>) as T | undefined;
+    return request.slots?.[this.#slot] as T | undefined;
   }
   set(request: HttpRequest, value: T): void {
-    request.vars.set(this as RequestVar<unknown>, value);
+    (request.slots ??= [])[this.#slot] = value;
   }
 }
+
+let slots = 0;
 
 const noState: State = Object.freeze({});
 const noMatch: RouteMatch | null = null;
@@ -53,12 +58,13 @@ export class HttpRequest {
   readonly settings: RequestSettings;
   /** The route that matched, known to middleware already; null when none did. */
   match: RouteMatch | null = noMatch;
+  /** For builders: what `RequestVar`s keep. */
+  slots: unknown[] | null = null;
   readonly #receive: Receive;
   #incoming: Incoming | null = null;
   #headers: RequestHeaders | null = null;
   #query: QueryDict | null = null;
   #cookies: Map<string, string> | null = null;
-  #vars: Map<RequestVar<unknown>, unknown> | null = null;
   #body: Promise<Uint8Array> | null = null;
   #form: Promise<Form> | null = null;
   #used: string | null = null;
@@ -100,11 +106,6 @@ export class HttpRequest {
   /** What lifespan start-up left. */
   get state(): State {
     return this.scope.state ?? noState;
-  }
-
-  /** For `RequestVar`. */
-  get vars(): Map<RequestVar<unknown>, unknown> {
-    return (this.#vars ??= new Map());
   }
 
   /** The media type of the body, lower-case, without parameters; null when none is given. */

@@ -280,6 +280,20 @@ export class HttpResponseNoContent extends HttpResponse {
 
 export type AnyResponse = HttpResponse | StreamingHttpResponse;
 
+const brand: unique symbol = Symbol.for('sobaya.http.response') as never;
+Object.defineProperties(BaseResponse.prototype, {
+  [brand]: { value: true },
+  // A promise that resolves to an object asks it for `then` first: here the search ends, before Object.prototype.
+  // Responses pass through promises at every layer, so this is measurable.
+  // biome-ignore lint/suspicious/noThenProperty: undefined, so that a response is no thenable
+  then: { value: undefined },
+});
+
+/** Whether it is one of ours, by brand: one property, where `instanceof` walks the prototypes. */
+export function isResponse(value: unknown): value is AnyResponse {
+  return (value as { [brand]?: true } | null | undefined)?.[brand] === true;
+}
+
 /** Makes one of ours from a web-standard `Response`. */
 export function fromWebResponse(response: Response): AnyResponse {
   const headers: [string, string][] = [];

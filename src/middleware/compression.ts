@@ -10,7 +10,7 @@ import {
   type Middleware,
   type StreamingHttpResponse,
 } from '../http/index.ts';
-import { andThen } from './protocol.ts';
+import { processing } from './protocol.ts';
 
 export type Encoding = 'zstd' | 'br' | 'gzip';
 
@@ -45,42 +45,44 @@ const streams: Readonly<Record<Encoding, () => Transform>> = {
  */
 export function compression(options: CompressionOptions = {}): Middleware {
   const { encodings = ['br', 'zstd', 'gzip'], minimum = 860, types = compressible } = options;
-  return function compression(getResponse) {
-    return (request) => {
+  const choices = [...encodings, 'identity' as const];
+  return processing('compression', {
+    processResponse(request, response) {
+      const { headers, status } = response;
+      if (status === 204 || status === 206 || status === 304) return response;
+      let type = '';
+      for (const [name, value] of headers.list) {
+        if (name === 'content-type') type = value;
+        else if (name === 'content-encoding') {
+          if (value === 'identity') headers.delete('content-encoding');
+          return response;
+        } else if (name === 'cache-control' && /no-transform/i.test(value)) return response;
+      }
+      // Too little to gain by: the same for every client, so Vary has nothing to say. A character is at most 3 bytes.
+      if (response instanceof HttpResponse) {
+        const { content } = response;
+        if (content.length < minimum && (typeof content !== 'string' || isShort(content, minimum)))
+          return response;
+      }
+      if (!types.test(type)) return response;
+      headers.addToList('vary', 'Accept-Encoding');
       const accept = request.header('accept-encoding');
-      return andThen(getResponse(request), (response) => {
-        const { headers } = response;
-        if (
-          response.status < 200 ||
-          response.status === 204 ||
-          response.status === 206 ||
-          response.status === 304
-        )
-          return response;
-        if (headers.has('content-encoding')) {
-          if (headers.get('content-encoding') === 'identity') headers.delete('content-encoding');
-          return response;
-        }
-        if (
-          !types.test(headers.get('content-type') ?? '') ||
-          /no-transform/i.test(headers.get('cache-control') ?? '')
-        )
-          return response;
-        headers.addToList('vary', 'Accept-Encoding');
-        if (accept === null) return response;
-        const encoding = bestOf(accept, [...encodings, 'identity' as const], 'token');
-        if (encoding === null || encoding === 'identity') return response;
-        return compress(response, encoding, minimum);
-      });
-    };
-  };
+      if (accept === null) return response;
+      const encoding = bestOf(accept, choices, 'token');
+      if (encoding === null || encoding === 'identity') return response;
+      return compress(response, encoding);
+    },
+  });
 }
 
-async function compress(response: AnyResponse, encoding: Encoding, minimum: number): Promise<AnyResponse> {
+function isShort(text: string, minimum: number): boolean {
+  return text.length * 3 < minimum || Buffer.byteLength(text) < minimum;
+}
+
+async function compress(response: AnyResponse, encoding: Encoding): Promise<AnyResponse> {
   const { headers } = response;
   if (response instanceof HttpResponse) {
     const content = response.bytes();
-    if (content.length < minimum) return response;
     const packed = await whole[encoding](content);
     if (packed.length >= content.length) return response;
     response.content = packed;

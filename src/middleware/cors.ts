@@ -6,7 +6,7 @@ import {
   type Middleware,
   splitList,
 } from '../http/index.ts';
-import { andThen } from './protocol.ts';
+import { processing } from './protocol.ts';
 
 export interface CorsOptions {
   /** Origins that may read: `https://app.example`, an expression, a function, or `*` for all (never with credentials). */
@@ -44,35 +44,28 @@ export function cors(options: CorsOptions): Middleware {
       option: 'credentials',
       why: 'with origins "*" every site could read with the cookies of your users',
     });
+  const list = Array.isArray(origins) ? (origins as readonly (string | RegExp)[]) : [];
+  const exact = new Set(list.filter((one) => typeof one === 'string'));
+  // Whole origins, each for itself: flags that keep state or read several lines would let others in.
+  const expressions = list
+    .filter((one) => typeof one !== 'string')
+    .map((one) => new RegExp(`^(?:${one.source})$`, one.flags.replace(/[gmy]/g, '')));
   const allowed = (origin: string, request: HttpRequest): boolean => {
     if (origins === '*') return true;
     if (typeof origins === 'function') return origins(origin, request);
-    return origins.some((one) =>
-      typeof one === 'string'
-        ? one === origin
-        : new RegExp(`^(?:${one.source})$`, one.flags.replace('g', '')).test(origin),
-    );
+    return exact.has(origin) || expressions.some((one) => one.test(origin));
   };
   const addOrigin = (response: AnyResponse, origin: string): void => {
     response.headers.set('access-control-allow-origin', origins === '*' ? '*' : origin);
     if (credentials) response.headers.set('access-control-allow-credentials', 'true');
   };
-  return function cors(getResponse) {
-    return (request) => {
-      if (paths !== undefined && !paths.test(request.path)) return getResponse(request);
+  return processing('cors', {
+    processRequest(request) {
+      if (request.method !== 'OPTIONS') return;
+      if (paths !== undefined && !paths.test(request.path)) return;
       const origin = request.header('origin');
-      const wanted = request.method === 'OPTIONS' ? request.header('access-control-request-method') : null;
-      if (wanted === null || origin === null) {
-        return andThen(getResponse(request), (response) => {
-          // The response differs by origin, whoever asked: a cache must not give one's to another.
-          if (origins !== '*') response.headers.addToList('vary', 'Origin');
-          if (origin === null || !allowed(origin, request)) return response;
-          addOrigin(response, origin);
-          if (exposeHeaders.length > 0)
-            response.headers.set('access-control-expose-headers', exposeHeaders.join(', '));
-          return response;
-        });
-      }
+      const wanted = request.header('access-control-request-method');
+      if (wanted === null || origin === null) return;
       const response = new HttpResponseNoContent();
       response.headers.addToList(
         'vary',
@@ -90,6 +83,17 @@ export function cors(options: CorsOptions): Middleware {
         response.headers.set('access-control-allow-headers', headers.join(', '));
       response.headers.set('access-control-max-age', maxAge);
       return response;
-    };
-  };
+    },
+    processResponse(request, response) {
+      if (paths !== undefined && !paths.test(request.path)) return response;
+      // The response differs by origin, whoever asked: a cache must not give one's to another.
+      if (origins !== '*') response.headers.addToList('vary', 'Origin');
+      const origin = request.header('origin');
+      if (origin === null || !allowed(origin, request)) return response;
+      addOrigin(response, origin);
+      if (exposeHeaders.length > 0)
+        response.headers.set('access-control-expose-headers', exposeHeaders.join(', '));
+      return response;
+    },
+  });
 }

@@ -8,6 +8,7 @@ export { type CsrfOptions, csrf, csrfExempt, csrfToken, rotateCsrfToken } from '
 export { hostCheck } from './host-check.ts';
 export { type HttpsRedirectOptions, httpsRedirect } from './https-redirect.ts';
 export { type LoggingOptions, logging, type RequestLogger, type RequestRecord } from './logging.ts';
+export { type Processing, processing, processingOf } from './protocol.ts';
 export {
   MemoryRateStore,
   type RateLimitOptions,

@@ -1,4 +1,5 @@
-import type { HttpRequest, Middleware } from '../http/index.ts';
+import { type HttpRequest, type Middleware, RequestVar } from '../http/index.ts';
+import { processing } from './protocol.ts';
 import { requestIdOf } from './request-id.ts';
 
 /** One line of the log, as plain data. */
@@ -27,9 +28,25 @@ const jsonLines: RequestLogger = {
   error: (record, message) => write('error', record, message),
 };
 
+let lines = '';
+let atExit = false;
+
+/** Lines of one turn of the loop are written at once: writing to a file or a terminal waits for the system. */
 function write(level: string, record: RequestRecord, message: string): void {
-  process.stdout.write(`${JSON.stringify({ level, time: Date.now(), message, ...record })}\n`);
+  if (lines === '') setImmediate(flush);
+  if (!atExit) process.on('exit', flush);
+  atExit = true;
+  lines += `${JSON.stringify({ level, time: Date.now(), message, ...record })}\n`;
+  if (lines.length > 65_536) flush();
 }
+
+function flush(): void {
+  const text = lines;
+  lines = '';
+  if (text !== '') process.stdout.write(text);
+}
+
+const begun: RequestVar<number> = new RequestVar<number>('logging began');
 
 export interface LoggingOptions {
   /** Default: JSON lines on standard output. */
@@ -40,11 +57,13 @@ export interface LoggingOptions {
 
 /** One structured record per request. 4xx are warnings, 5xx errors. */
 export function logging({ logger = jsonLines, skip }: LoggingOptions = {}): Middleware {
-  return function logging(getResponse) {
-    return async (request) => {
-      const began = performance.now();
-      const response = await getResponse(request);
+  return processing('logging', {
+    processRequest(request) {
+      begun.set(request, performance.now());
+    },
+    processResponse(request, response) {
       if (skip?.(request)) return response;
+      const began = begun.get(request) ?? performance.now();
       const { status } = response;
       const record: RequestRecord = {
         method: request.method,
@@ -60,6 +79,6 @@ export function logging({ logger = jsonLines, skip }: LoggingOptions = {}): Midd
       else if (status >= 400) logger.warn(record, message);
       else logger.info(record, message);
       return response;
-    };
-  };
+    },
+  });
 }

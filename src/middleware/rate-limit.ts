@@ -1,5 +1,6 @@
 import { fault } from '../errors/index.ts';
-import { type HttpRequest, HttpResponse, type Middleware } from '../http/index.ts';
+import { type AnyResponse, type HttpRequest, HttpResponse, type Middleware, RequestVar } from '../http/index.ts';
+import { processing } from './protocol.ts';
 
 /** Counts per key; `take` says how many tokens of how many are left, and when one comes back. */
 export interface RateStore {
@@ -41,22 +42,40 @@ export function rateLimit(options: RateLimitOptions): Middleware {
       option: 'seconds',
       why: 'it takes a time above zero',
     });
-  return function rateLimit(getResponse) {
-    return async (request) => {
-      const who = paths !== undefined && !paths.test(request.path) ? null : key(request);
-      if (who === null) return await getResponse(request);
-      const result = await store.take(who, limit, seconds * 1000);
-      const response = result.allowed
-        ? await getResponse(request)
-        : new HttpResponse('Too Many Requests\n', {
-            status: 429,
-            contentType: 'text/plain; charset=utf-8',
-            headers: { 'retry-after': Math.ceil(result.retryAfterMs / 1000) },
-          });
-      response.headers.set('ratelimit-limit', limit).set('ratelimit-remaining', result.remaining);
-      return response;
-    };
+  const results = new RequestVar<RateResult>('rate limit');
+  const limitHeader: readonly [string, string] = ['ratelimit-limit', String(limit)];
+  const mark = (response: AnyResponse, result: RateResult): AnyResponse => {
+    // Of several limits around one view, the innermost tells: it is the one that the view's own clients meet.
+    response.headers.addMissing([limitHeader, ['ratelimit-remaining', String(result.remaining)]]);
+    return response;
   };
+  const decide = (request: HttpRequest, result: RateResult): AnyResponse | undefined => {
+    if (result.allowed) {
+      results.set(request, result);
+      return undefined;
+    }
+    const refused = new HttpResponse('Too Many Requests\n', {
+      status: 429,
+      contentType: 'text/plain; charset=utf-8',
+      headers: { 'retry-after': Math.max(1, Math.ceil(result.retryAfterMs / 1000)) },
+    });
+    return mark(refused, result);
+  };
+  return processing('rateLimit', {
+    processRequest(request) {
+      if (paths !== undefined && !paths.test(request.path)) return undefined;
+      const who = key(request);
+      if (who === null) return undefined;
+      const result = store.take(who, limit, seconds * 1000);
+      return result instanceof Promise
+        ? result.then((later) => decide(request, later))
+        : decide(request, result);
+    },
+    processResponse(request, response) {
+      const result = results.get(request);
+      return result === undefined ? response : mark(response, result);
+    },
+  });
 }
 
 function clientKey(request: HttpRequest): string {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { type AnyResponse, type HttpRequest, type Middleware, RequestVar } from '../http/index.ts';
-import { andThen } from './protocol.ts';
+import { fault } from '../errors/index.ts';
+import { type HttpRequest, headerValue, type Middleware, RequestVar } from '../http/index.ts';
+import { processing } from './protocol.ts';
 
 /** Directives by name; `nonce` among the sources stands for the nonce of the request. */
 export type ContentSecurityPolicy = Readonly<Record<string, readonly string[] | boolean>>;
@@ -47,25 +48,41 @@ export function securityHeaders(options: SecurityHeadersOptions = {}): Middlewar
   const write = policy === false ? null : policyWriter(policy);
   const fixed: (readonly [string, string])[] = [['x-content-type-options', 'nosniff']];
   const add = (name: string, value: string | false): void => {
-    if (value !== false) fixed.push([name, value]);
+    if (value !== false) fixed.push([name, headerValue(name, value)]);
   };
   add('referrer-policy', options.referrerPolicy ?? 'same-origin');
   add('x-frame-options', options.frameOptions ?? 'DENY');
   add('cross-origin-opener-policy', options.crossOriginOpenerPolicy ?? 'same-origin');
   add('cross-origin-resource-policy', options.crossOriginResourcePolicy ?? false);
   add('permissions-policy', options.permissionsPolicy ?? false);
-  return function securityHeaders(getResponse) {
-    return (request) =>
-      andThen(getResponse(request), (response: AnyResponse) => {
-        for (const [name, value] of fixed) response.headers.setDefault(name, value);
-        if (write !== null && !response.headers.has(policyHeader))
-          response.headers.set(policyHeader, write(nonces.get(request)));
+  const withoutNonce = write === null ? fixed : [...fixed, [policyHeader, write(undefined)] as const];
+  return processing('securityHeaders', {
+    processResponse(request, response) {
+      const { headers, status } = response;
+      // A 304 changes the headers of the page that the browser has (RFC 9111, 4.3.4); its nonce stays that page's.
+      if (write === null || status === 304) {
+        headers.addMissing(fixed);
         return response;
-      });
-  };
+      }
+      const nonce = nonces.get(request);
+      headers.addMissing(nonce === undefined ? withoutNonce : [...fixed, [policyHeader, write(nonce)]]);
+      return response;
+    },
+  });
 }
 
 function policyWriter(policy: ContentSecurityPolicy): (nonce: string | undefined) => string {
+  for (const [name, sources] of Object.entries(policy)) {
+    const parts = [name, ...(Array.isArray(sources) ? (sources as readonly string[]) : [])];
+    // One of these would begin another directive, or another header.
+    const bad = parts.find((part) => typeof part !== 'string' || !/^[\x21-\x2b\x2d-\x3a\x3c-\x7e]+$/.test(part));
+    if (bad !== undefined)
+      throw fault('SBY_MIDDLEWARE_BAD_OPTION', {
+        middleware: 'securityHeaders',
+        option: 'contentSecurityPolicy',
+        why: `${JSON.stringify(bad)} of ${JSON.stringify(name)} holds a space, ";", "," or a control character; give each source for itself`,
+      });
+  }
   const write = (nonce: string | undefined): string =>
     Object.entries(policy)
       .filter(([, sources]) => sources !== false)

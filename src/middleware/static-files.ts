@@ -12,6 +12,7 @@ import {
   type HttpRequest,
   type Middleware,
 } from '../http/index.ts';
+import { processing } from './protocol.ts';
 
 export interface StaticFilesOptions {
   /** The folder, or several: the first that has the file. */
@@ -41,15 +42,12 @@ export function staticFiles(options: StaticFilesOptions): Middleware {
     .flat()
     .map((root) => resolve(root instanceof URL ? fileURLToPath(root) : (root as string)));
   const { prefix = '/static/', maxAge = 60, dotfiles = false } = options;
-  return function staticFiles(getResponse) {
-    return (request) => {
-      if (!request.path.startsWith(prefix) || (request.method !== 'GET' && request.method !== 'HEAD'))
-        return getResponse(request);
-      return serve(request, request.path.slice(prefix.length), roots, maxAge, dotfiles).then(
-        (response) => response ?? getResponse(request),
-      );
-    };
-  };
+  return processing('staticFiles', {
+    processRequest(request) {
+      if (!request.path.startsWith(prefix) || (request.method !== 'GET' && request.method !== 'HEAD')) return;
+      return serve(request, request.path.slice(prefix.length), roots, maxAge, dotfiles);
+    },
+  });
 }
 
 async function serve(
@@ -58,12 +56,12 @@ async function serve(
   roots: readonly string[],
   maxAge: number,
   dotfiles: boolean,
-): Promise<AnyResponse | null> {
-  if (!isSafeName(name, dotfiles)) return null;
+): Promise<AnyResponse | undefined> {
+  if (!isSafeName(name, dotfiles)) return undefined;
   for (const root of roots) {
     const path = join(root, name);
     // Belt and braces: whatever the name was, the file is inside the folder.
-    if (!path.startsWith(root + sep)) return null;
+    if (!path.startsWith(root + sep)) return undefined;
     const found = await stat(path).catch(() => null);
     if (!found?.isFile()) continue;
     const cacheControl = hashed.test(name)
@@ -84,7 +82,7 @@ async function serve(
     response.headers.addToList('vary', 'Accept-Encoding');
     return response;
   }
-  return null;
+  return undefined;
 }
 
 /** No name that means another folder, a hidden file, a device or a stream on any system. */
