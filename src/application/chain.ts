@@ -80,11 +80,7 @@ function tracedLayer(layer: GetResponse, name: string): GetResponse {
 }
 
 /** What an error of a layer or view becomes. */
-function failed(
-  onError: OnError,
-  request: HttpRequest,
-  error: unknown,
-): AnyResponse | Promise<AnyResponse> {
+function failed(onError: OnError, request: HttpRequest, error: unknown): AnyResponse | Promise<AnyResponse> {
   // The request was cancelled: the client is gone, there is nobody to answer.
   const { scope } = currentContext();
   if (scope.cancelled && isCancellation(error, scope.reason)) throw error;
@@ -236,11 +232,7 @@ function processed(steps: readonly Step[], inner: GetResponse, onError: OnError)
 }
 
 /** One by one, for whoever listens to the channel of middleware. */
-function traceable(
-  steps: readonly Step[],
-  inner: GetResponse,
-  onError: OnError,
-): GetResponse {
+function traceable(steps: readonly Step[], inner: GetResponse, onError: OnError): GetResponse {
   const fast = processed(steps, inner, onError);
   const traced = steps.reduceRight<GetResponse>(
     (inside, step) => tracedLayer(processed([step], inside, onError), step.name),

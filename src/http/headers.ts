@@ -21,7 +21,8 @@ export function headerName(name: string): string {
 
 export function headerValue(name: string, value: string | number): string {
   const text = typeof value === 'string' ? value : String(value);
-  if (text.length > 24 ? notValue.test(text) : !isPlain(text)) throw fault('SBY_HTTP_BAD_HEADER', { name, got: value });
+  if (text.length > 24 ? notValue.test(text) : !isPlain(text))
+    throw fault('SBY_HTTP_BAD_HEADER', { name, got: value });
   return text;
 }
 

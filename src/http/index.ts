@@ -39,7 +39,14 @@ export {
   type ServerSentEvent,
 } from './event-stream.ts';
 export { type FileResponseOptions, fileResponse } from './file-response.ts';
-export { type HeaderValues, headerName, headerValue, RequestHeaders, ResponseHeaders, splitList } from './headers.ts';
+export {
+  type HeaderValues,
+  headerName,
+  headerValue,
+  RequestHeaders,
+  ResponseHeaders,
+  splitList,
+} from './headers.ts';
 export { addressList, isAllowedHost, splitHost } from './host.ts';
 export { contentTypeOf } from './media-types.ts';
 export {

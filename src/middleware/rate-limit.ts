@@ -1,5 +1,11 @@
 import { fault } from '../errors/index.ts';
-import { type AnyResponse, type HttpRequest, HttpResponse, type Middleware, RequestVar } from '../http/index.ts';
+import {
+  type AnyResponse,
+  type HttpRequest,
+  HttpResponse,
+  type Middleware,
+  RequestVar,
+} from '../http/index.ts';
 import { processing } from './protocol.ts';
 
 /** Counts per key; `take` says how many tokens of how many are left, and when one comes back. */

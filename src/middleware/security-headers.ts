@@ -75,7 +75,9 @@ function policyWriter(policy: ContentSecurityPolicy): (nonce: string | undefined
   for (const [name, sources] of Object.entries(policy)) {
     const parts = [name, ...(Array.isArray(sources) ? (sources as readonly string[]) : [])];
     // One of these would begin another directive, or another header.
-    const bad = parts.find((part) => typeof part !== 'string' || !/^[\x21-\x2b\x2d-\x3a\x3c-\x7e]+$/.test(part));
+    const bad = parts.find(
+      (part) => typeof part !== 'string' || !/^[\x21-\x2b\x2d-\x3a\x3c-\x7e]+$/.test(part),
+    );
     if (bad !== undefined)
       throw fault('SBY_MIDDLEWARE_BAD_OPTION', {
         middleware: 'securityHeaders',
