@@ -285,7 +285,6 @@ Object.defineProperties(BaseResponse.prototype, {
   [brand]: { value: true },
   // A promise that resolves to an object asks it for `then` first: here the search ends, before Object.prototype.
   // Responses pass through promises at every layer, so this is measurable.
-  // biome-ignore lint/suspicious/noThenProperty: undefined, so that a response is no thenable
   then: { value: undefined },
 });
 
