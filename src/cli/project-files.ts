@@ -85,8 +85,10 @@ export async function home(request: HttpRequest): Promise<HttpResponse> {
 `,
     'app.test.ts': `import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client } from 'sobaya/test';
+import { Client, setupDatabases } from 'sobaya/test';
 import { application } ${from} './app.ts';
+
+await setupDatabases(application);
 
 test('the home page answers', async () => {
   await using client = new Client(application);

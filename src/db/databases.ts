@@ -67,18 +67,41 @@ function postgresBackend(alias: string, options: PostgresOptions): Backend {
 /** The databases of an application, by alias; `default` is the one queries use unless told otherwise. */
 export class Databases {
   readonly #backends = new Map<string, Backend>();
+  readonly #options = new Map<string, DatabaseOptions>();
   readonly router: Router | undefined;
   #opening: Promise<this> | null = null;
 
   constructor(config: Readonly<Record<string, DatabaseConfig>>, options: DatabasesOptions = {}) {
     this.router = options.router;
-    for (const [alias, one] of Object.entries(config)) {
-      const parsed = parse(alias, one);
-      this.#backends.set(
-        alias,
-        parsed.engine === 'sqlite' ? new SqliteBackend(alias, parsed) : postgresBackend(alias, parsed),
-      );
-    }
+    for (const [alias, one] of Object.entries(config)) this.#add(alias, one);
+  }
+
+  #add(alias: string, config: DatabaseConfig): void {
+    const parsed = parse(alias, config);
+    this.#options.set(alias, parsed);
+    this.#backends.set(
+      alias,
+      parsed.engine === 'sqlite' ? new SqliteBackend(alias, parsed) : postgresBackend(alias, parsed),
+    );
+  }
+
+  /** What an alias was made from. */
+  optionsOf(alias = 'default'): DatabaseOptions {
+    const options = this.#options.get(alias);
+    if (options === undefined) throw fault('SBY_DB_UNKNOWN_ALIAS', { alias, known: this.aliases });
+    return options;
+  }
+
+  /**
+   * Other databases in the place of these, while they are closed: what tests do. Gives a function that puts the old ones back,
+   * when they are closed again.
+   */
+  replace(config: Readonly<Record<string, DatabaseConfig>>): () => void {
+    const before: Record<string, DatabaseOptions> = {};
+    for (const alias of Object.keys(config)) before[alias] = this.optionsOf(alias);
+    if (this.isOpen) throw fault('SBY_DB_OPEN', { aliases: this.aliases });
+    for (const [alias, one] of Object.entries(config)) this.#add(alias, one);
+    return () => void this.replace(before);
   }
 
   get aliases(): readonly string[] {

@@ -8,6 +8,7 @@ export {
   type TestRequestOptions,
 } from './client.ts';
 export { CookieStore } from './cookie-store.ts';
+export { setupDatabases, type TestDatabases } from './databases.ts';
 export { type Factory, factory } from './factory.ts';
 export { type FrozenTime, freezeTime } from './frozen-time.ts';
 export { isolate, runIsolated } from './isolate.ts';

@@ -70,6 +70,14 @@ export const dbErrors = {
       fix: `Configured are: ${list(known)}`,
     }),
   }),
+  SBY_DB_OPEN: entry(ImproperlyConfigured, {
+    about: 'Databases can be put in the place of others only while they are closed.',
+    example: { aliases: ['default'] as readonly string[] },
+    parts: ({ aliases }: { aliases: readonly string[] }) => ({
+      what: `The databases are open already: ${list(aliases)}`,
+      fix: 'Call setupDatabases(application) before anything else uses the application, or close its databases first',
+    }),
+  }),
   SBY_DB_BAD_URL: entry(ImproperlyConfigured, {
     about: 'A database is given as a URL or as options with an `engine`.',
     example: { alias: 'default', got: 'mysqlx://…' as unknown },
