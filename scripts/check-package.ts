@@ -65,6 +65,13 @@ try {
     console.log(`package: a user's program type-checks with TypeScript ${version}`);
   }
 
+  // The test kit under another runner.
+  const vitest = join(folder, 'vitest');
+  cpSync(join(root, 'tests/package/vitest'), vitest, { recursive: true });
+  command('npm', [...install, join(folder, tarball.filename)], vitest);
+  command('npx', ['--no-install', 'vitest', 'run'], vitest);
+  console.log('package: the test kit works under Vitest');
+
   // `npm create sobaya`, from packed files: what npm would do is install create-sobaya somewhere and run it.
   const [creator] = JSON.parse(
     command('npm', ['pack', '--json', '--pack-destination', folder], join(root, 'packages/create-sobaya')),
