@@ -193,6 +193,12 @@ const rows: readonly OptionRow[] = [
     for: 'server',
   },
   {
+    group: 'WebSockets',
+    flags: '--ws-per-message-deflate',
+    about: 'compress messages where the client offers it',
+    for: 'server',
+  },
+  {
     group: 'TLS and HTTP/2',
     flags: '--certfile <path>',
     about: 'certificate with its chain, PEM',

@@ -83,6 +83,8 @@ export interface ServeOptions {
   readonly wsPingInterval?: number;
   /** A ping must be answered in this time; 0 for any. Default 20 000. */
   readonly wsPingTimeout?: number;
+  /** Messages are compressed where the client offers it (RFC 7692), at the cost of memory and time. Default false. */
+  readonly wsPerMessageDeflate?: boolean;
   /** `server: sobaya` in responses. Default true. */
   readonly serverHeader?: boolean;
   /** `date` in responses (RFC 9110 6.6.1). Default true. */
@@ -150,6 +152,7 @@ const defaults = {
   wsMaxSize: 16 * 1024 * 1024,
   wsPingInterval: 20_000,
   wsPingTimeout: 20_000,
+  wsPerMessageDeflate: false,
   serverHeader: true,
   dateHeader: true,
   uds: null,
@@ -211,7 +214,7 @@ function checkOption(name: string, value: unknown): void {
       throw badOption(name, value, 'a path that begins with a slash and does not end with one');
   } else if (texts.has(name)) {
     if (typeof value !== 'string' || value === '') throw badOption(name, value, 'a text that is not empty');
-  } else if (name === 'serverHeader' || name === 'dateHeader') {
+  } else if (name === 'serverHeader' || name === 'dateHeader' || name === 'wsPerMessageDeflate') {
     if (typeof value !== 'boolean') throw badOption(name, value, 'true or false');
   } else if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
     throw badOption(name, value, 'a number that is zero or more');

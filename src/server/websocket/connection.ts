@@ -12,7 +12,8 @@ import { reasonPhrase, statusLine } from '../http1/status-line.ts';
 import { DROPPED, knownName, validValue } from '../response-headers.ts';
 import type { Services } from '../services.ts';
 import type { Protocol, Transport } from '../transport.ts';
-import { closeCodeOf, type Framing, loadFraming, type Receiver } from './framing.ts';
+import { type Negotiated, negotiate } from './deflate.ts';
+import { closeCodeOf, type Framing, loadFraming, type Receiver, type Sender } from './framing.ts';
 import type { Handshake } from './handshake.ts';
 
 // How far the connection is.
@@ -23,6 +24,8 @@ const CLOSING = 2;
 const CLOSED = 3;
 /** The handshake is answered with an HTTP response of the application's. */
 const DENYING = 4;
+/** The peer's close frame came, and is answered once the application has taken what came before it. */
+const ANSWERING = 5;
 
 const TEXT = 1;
 const BINARY = 2;
@@ -30,6 +33,12 @@ const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
 const HIGH_WATER = 64 * 1024;
+/** How long an application may take to come to the end of what the peer sent before its close frame. */
+const ANSWER_TIMEOUT = 1000;
+/** Pieces that one message, or what is not yet a message, may come in: each costs memory, however small it is. */
+const MAX_PIECES = 128 * 1024;
+/** An application that does not take the news of the client's leave in this time is cancelled. */
+const LEAVE_TIMEOUT = 5000;
 /** How long the peer's close frame, or its FIN, is waited for. */
 const CLOSE_TIMEOUT = 5000;
 const FOREVER = Number.POSITIVE_INFINITY;
@@ -44,6 +53,16 @@ export class WebSocketConnection implements Protocol {
   #phase = CONNECTING;
   #framing: Framing | null = null;
   #receiver: Receiver | null = null;
+  /** What was agreed on compression; null without. */
+  #negotiated: Negotiated | null = null;
+  /** Sends in order while messages are being compressed; null without compression. */
+  #sender: Sender | null = null;
+  #compressing = 0;
+  #endWhenSent = false;
+  /** The code in the peer's close frame, while it is not answered. */
+  #peerCode = 1005;
+  #task: Task<void> | null = null;
+  #leaving: NodeJS.Timeout | undefined;
   /** Bytes that came before the handshake was answered. */
   #early: Buffer[] = [];
   #earlyBytes = 0;
@@ -54,6 +73,7 @@ export class WebSocketConnection implements Protocol {
   #disconnected = false;
   #paused = false;
   #peerDone = false;
+  #lost = false;
   #denial: { status: number; headers: Headers; started: boolean } | null = null;
   #deadline = FOREVER;
   #nextPing = FOREVER;
@@ -78,9 +98,20 @@ export class WebSocketConnection implements Protocol {
       return;
     }
     if (this.#phase === CLOSED) return;
-    const { app, context } = this.services;
+    const { app, context, options } = this.services;
+    const { extensions } = this.#handshake;
+    if (extensions !== null) {
+      try {
+        const negotiated = negotiate(this.#framing, extensions, options.wsMaxSize);
+        if (options.wsPerMessageDeflate) this.#negotiated = negotiated;
+      } catch {
+        this.services.log.warn(`${this.#describe()}: Sec-WebSocket-Extensions breaks its grammar`);
+        this.#respond(400);
+        return;
+      }
+    }
     this.services.requests++;
-    new Task<void>(
+    this.#task = new Task<void>(
       () =>
         app(
           this.scope,
@@ -98,6 +129,7 @@ export class WebSocketConnection implements Protocol {
   }
 
   #ended(task: Task<unknown>): void {
+    clearTimeout(this.#leaving);
     if (task.state === 'failed') {
       const { error } = task;
       if (!isSobayaError(error) || error.code !== 'SBY_SERVER_DISCONNECTED')
@@ -114,6 +146,7 @@ export class WebSocketConnection implements Protocol {
       this.transport.destroy();
       this.#phase = CLOSED;
     } else if (this.#phase === OPEN) this.#close(failed ? (this.services.stopping ? 1012 : 1011) : 1000, '');
+    else if (this.#phase === ANSWERING) this.#answer();
   }
 
   // ---- what the application does
@@ -124,6 +157,10 @@ export class WebSocketConnection implements Protocol {
       if (this.#disconnected)
         return Promise.resolve({ type: 'websocket.disconnect', code: 1006, reason: '' });
       return wait(this.#receivers, 'a message of the WebSocket');
+    }
+    if (event.type === 'websocket.disconnect') {
+      clearTimeout(this.#leaving);
+      if (this.#phase === ANSWERING) this.#answer();
     }
     if (event.type === 'websocket.receive') {
       this.#queued -= sizeOf(event);
@@ -140,18 +177,22 @@ export class WebSocketConnection implements Protocol {
         return;
       case 'websocket.close':
         if (this.#phase === CONNECTING) this.#respond(403);
-        else if (this.#phase === OPEN) this.#close(event.code ?? 1000, event.reason ?? '');
+        else if (this.#phase === OPEN || this.#phase === ANSWERING)
+          this.#close(event.code ?? 1000, event.reason ?? '');
         else if (this.#phase !== CLOSING && this.#phase !== CLOSED) throw this.#wrong(event.type);
         return;
       case 'websocket.send': {
-        if (this.#phase !== OPEN) throw this.#wrong(event.type);
+        if (this.#phase !== OPEN && this.#phase !== ANSWERING) throw this.#wrong(event.type);
         const { bytes, text } = event;
         const hasText = text !== undefined && text !== null;
         if (hasText === (bytes !== undefined && bytes !== null))
           throw this.#bad(event.type, 'exactly one of bytes and text must be given');
-        if (hasText) this.#frame(TEXT, Buffer.from(text));
-        else if (bytes instanceof Uint8Array) this.#frame(BINARY, Buffer.from(bytes));
-        else throw this.#bad(event.type, 'bytes is no Uint8Array');
+        if (hasText && typeof text !== 'string') throw this.#bad(event.type, 'text is no string');
+        if (!hasText && !(bytes instanceof Uint8Array)) throw this.#bad(event.type, 'bytes is no Uint8Array');
+        // Copied: the application may use its buffer again.
+        const data = hasText ? Buffer.from(text) : Buffer.from(bytes!);
+        if (this.#sender !== null) await this.#compressed(data, !hasText);
+        else this.#frame(hasText ? TEXT : BINARY, data);
         this.transport.flushSoon();
         if (this.transport.buffered > HIGH_WATER) {
           this.transport.flush();
@@ -169,6 +210,10 @@ export class WebSocketConnection implements Protocol {
       case 'websocket.http.response.body':
         if (this.#phase !== DENYING || this.#denial === null) throw this.#wrong(event.type);
         this.#deny(event.body ?? EMPTY, event.moreBody !== true);
+        if (this.transport.buffered > HIGH_WATER) {
+          this.transport.flush();
+          if (this.transport.buffered > HIGH_WATER) await wait(this.#senders, 'the client to read');
+        }
         return;
       default:
         throw this.#bad(
@@ -186,6 +231,7 @@ export class WebSocketConnection implements Protocol {
       );
     let head = `${statusLine(101)}upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ${this.#framing!.acceptFor(this.#handshake.key)}\r\n`;
     if (subprotocol !== null) head += `sec-websocket-protocol: ${subprotocol}\r\n`;
+    if (this.#negotiated !== null) head += `sec-websocket-extensions: ${this.#negotiated.answer}\r\n`;
     head += this.#fields('websocket.accept', headers, /^sec-websocket-|^content-length$/);
     this.transport.write(`${head}\r\n`);
     this.#phase = OPEN;
@@ -221,13 +267,16 @@ export class WebSocketConnection implements Protocol {
 
   #deny(body: Uint8Array, last: boolean): void {
     const denial = this.#denial!;
+    const bodiless = denial.status === 204 || denial.status === 205 || denial.status === 304;
     if (!denial.started) {
       denial.started = true;
-      const fields = this.#fields('websocket.http.response.start', denial.headers, /^content-length$/);
-      const length = last ? `content-length: ${body.length}\r\n` : '';
+      // Its length is the server's to say: what is known at the first piece, else the end of the connection.
+      const headers = denial.headers.filter(([name]) => name.toLowerCase() !== 'content-length');
+      const fields = this.#fields('websocket.http.response.start', headers, /^$/);
+      const length = last && !bodiless ? `content-length: ${body.length}\r\n` : '';
       this.transport.write(`${statusLine(denial.status)}${fields}${length}connection: close\r\n\r\n`);
     }
-    if (body.length > 0) this.transport.write(Buffer.from(body));
+    if (body.length > 0 && !bodiless) this.transport.write(Buffer.from(body));
     if (last) this.#finish();
     else this.transport.flushSoon();
   }
@@ -246,12 +295,41 @@ export class WebSocketConnection implements Protocol {
   #finish(): void {
     this.#phase = CLOSED;
     this.#deadline = this.services.now + CLOSE_TIMEOUT;
+    if (this.#compressing === 0) this.#end();
+    else this.#endWhenSent = true;
+  }
+
+  #end(): void {
     this.transport.end();
+    this.#free();
+  }
+
+  /** Gives back what zlib holds: some hundred kilobytes for each connection that compresses. */
+  #free(): void {
+    const negotiated = this.#negotiated;
+    if (negotiated === null) return;
+    this.#negotiated = null;
+    const receiver = this.#receiver;
+    // Closed in the middle of a message, an inflater would never give back its place in the queue for zlib's threads.
+    if (receiver === null || receiver.writableLength === 0) negotiated.deflate.cleanup();
+    else {
+      receiver.on('finish', () => negotiated.deflate.cleanup());
+      receiver.on('error', () => negotiated.deflate.cleanup());
+      receiver.end();
+    }
   }
 
   // ---- frames
 
-  #frame(opcode: number, data: Uint8Array): void {
+  #frame(opcode: number, data: Buffer): void {
+    const sender = this.#sender;
+    if (sender !== null) {
+      // Control frames stand behind the messages that were sent before them.
+      if (opcode === PING) sender.ping(data, false);
+      else if (opcode === PONG) sender.pong(data, false);
+      else this.#closeInOrder(sender, data);
+      return;
+    }
     const parts = this.#framing!.Sender.frame(data, {
       fin: true,
       rsv1: false,
@@ -262,15 +340,62 @@ export class WebSocketConnection implements Protocol {
     for (const part of parts) if (part.length > 0) this.transport.write(part);
   }
 
+  #closeInOrder(sender: Sender, data: Buffer): void {
+    this.#compressing++;
+    const code = data.length === 0 ? undefined : data.readUInt16BE(0);
+    sender.close(code, data.toString('utf8', 2), false, () => this.#sent());
+  }
+
+  #compressed(data: Buffer, binary: boolean): Promise<void> {
+    this.#compressing++;
+    return new Promise((resolve, reject) => {
+      this.#sender?.send(data, { binary, compress: true, fin: true, mask: false }, (error) => {
+        this.#sent();
+        if (error === undefined || error === null) resolve();
+        else reject(this.#gone());
+      });
+    });
+  }
+
+  #sent(): void {
+    this.#compressing--;
+    if (this.#compressing > 0 || !this.#endWhenSent) return;
+    this.#endWhenSent = false;
+    this.#end();
+  }
+
   #listen(): void {
     const { options } = this.services;
+    const extensions = this.#negotiated === null ? {} : { 'permessage-deflate': this.#negotiated.deflate };
+    if (this.#negotiated !== null) {
+      const { transport } = this;
+      const gone = (): boolean => this.#lost;
+      this.#sender = new this.#framing!.Sender(
+        {
+          get destroyed(): boolean {
+            return gone();
+          },
+          cork() {},
+          uncork() {},
+          write(data, callback) {
+            // Text would be taken for latin-1.
+            transport.write(typeof data === 'string' ? Buffer.from(data) : data);
+            transport.flushSoon();
+            callback?.();
+          },
+        },
+        extensions,
+      );
+    }
     const receiver = new this.#framing!.Receiver({
       isServer: true,
       maxPayload: options.wsMaxSize,
       allowSynchronousEvents: true,
       binaryType: 'nodebuffer',
-      extensions: {},
+      extensions,
       skipUTF8Validation: false,
+      maxFragments: MAX_PIECES,
+      maxBufferedChunks: MAX_PIECES,
     });
     this.#receiver = receiver;
     receiver.on('message', (data, isBinary) => {
@@ -287,14 +412,22 @@ export class WebSocketConnection implements Protocol {
       // A flood of pings that takes no pongs must not fill the memory.
       if (this.transport.buffered > 16 * HIGH_WATER) this.transport.destroy();
     });
+    receiver.on('drain', () => this.#throttle());
     receiver.on('pong', () => {
       this.#pongDue = FOREVER;
     });
     receiver.on('conclude', (code, reason) => {
       const text = reason.toString('utf8');
-      if (this.#phase === OPEN) this.#sendClose(code === 1005 ? null : code, '');
-      this.#disconnect(code, text);
-      this.#finish();
+      if (this.#phase === OPEN) {
+        // What came before it is answered first: closing at once would cut the echo of the last message off.
+        this.#phase = ANSWERING;
+        this.#peerCode = code;
+        this.#deadline = this.services.now + ANSWER_TIMEOUT;
+        if (this.#tell(code, text)) this.#answer();
+      } else {
+        this.#disconnect(code, text);
+        this.#finish();
+      }
     });
     receiver.on('error', (error) => {
       const code = closeCodeOf(error);
@@ -320,6 +453,8 @@ export class WebSocketConnection implements Protocol {
     const full =
       this.#queued > HIGH_WATER ||
       this.#events.length > 1000 ||
+      // Messages that are being inflated.
+      (this.#receiver !== null && this.#receiver.writableLength > HIGH_WATER) ||
       (this.#phase === CONNECTING && this.#earlyBytes > HIGH_WATER);
     if (full === this.#paused || this.#phase === CLOSED) return;
     this.#paused = full;
@@ -346,14 +481,30 @@ export class WebSocketConnection implements Protocol {
     if (Buffer.byteLength(reason) > 123)
       throw this.#bad('websocket.close', 'the reason is longer than 123 bytes');
     this.#sendClose(code, reason);
+    if (this.#phase === ANSWERING) {
+      this.#disconnect(code, reason);
+      this.#finish();
+      return;
+    }
     this.#phase = CLOSING;
     this.#deadline = this.services.now + CLOSE_TIMEOUT;
     this.#disconnect(code, reason);
   }
 
-  /** Tells the application, once, that the connection is over. */
+  #answer(): void {
+    this.#sendClose(this.#peerCode === 1005 ? null : this.#peerCode, '');
+    this.#failSenders();
+    this.#finish();
+  }
+
   #disconnect(code: number, reason: string): void {
-    if (this.#disconnected) return;
+    this.#tell(code, reason);
+    this.#failSenders();
+  }
+
+  /** Tells the application, once, that the connection is over; true if it was waiting for that. */
+  #tell(code: number, reason: string): boolean {
+    if (this.#disconnected) return false;
     this.#disconnected = true;
     const event: ReceiveEvent = { type: 'websocket.disconnect', code, reason };
     const receivers = this.#receivers;
@@ -364,7 +515,19 @@ export class WebSocketConnection implements Protocol {
       receiver.settle(event);
       told = true;
     }
-    if (!told) this.#events.push(event);
+    if (!told) {
+      this.#events.push(event);
+      // One that waits for something else than the next event would never hear of it.
+      const task = this.#task;
+      if (task !== null && !task.done) {
+        this.#leaving = setTimeout(() => task.cancel('the client left'), LEAVE_TIMEOUT);
+        this.#leaving.unref();
+      }
+    }
+    return told;
+  }
+
+  #failSenders(): void {
     const senders = this.#senders;
     this.#senders = [];
     for (const sender of senders) if (!sender.settled) sender.fail(this.#gone());
@@ -399,17 +562,24 @@ export class WebSocketConnection implements Protocol {
       this.#early.push(copy);
       this.#earlyBytes += copy.length;
       this.#throttle();
-    } else this.#receiver.write(copy);
+    } else {
+      this.#receiver.write(copy);
+      this.#throttle();
+    }
   }
 
   eof(): void {
     this.#peerDone = true;
+    // It has said that it closes, and may still read what it is owed.
+    if (this.#phase === ANSWERING) return;
     this.#disconnect(1006, '');
     if (this.#phase !== DENYING) this.#finish();
   }
 
   lost(): void {
     this.#phase = CLOSED;
+    this.#lost = true;
+    this.#free();
     this.#disconnect(1006, '');
     this.#receiver = null;
   }
@@ -431,7 +601,8 @@ export class WebSocketConnection implements Protocol {
       } else if (now > this.#writeDeadline) transport.destroy();
     }
     if (now > this.#deadline) {
-      transport.destroy();
+      if (this.#phase === ANSWERING) this.#answer();
+      else transport.destroy();
       return;
     }
     if (this.#phase !== OPEN) return;

@@ -4,11 +4,17 @@ import type { RequestHead } from '../http1/head-parser.ts';
 export interface Handshake {
   readonly key: string;
   readonly subprotocols: readonly string[];
+  /** Sec-WebSocket-Extensions, its lines as one list; null when there is none. */
+  readonly extensions: string | null;
 }
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** True when the request asks for a WebSocket, well or badly. */
 export function asksForWebSocket(head: RequestHead): boolean {
-  return head.upgrade === 'websocket' && head.method === 'GET';
+  const { upgrade } = head;
+  if (upgrade === null || head.method !== 'GET') return false;
+  return upgrade === 'websocket' || upgrade.split(',').some((protocol) => protocol.trim() === 'websocket');
 }
 
 /** Checks the request of RFC 6455 4.2.1; a number is the status to refuse it with. */
@@ -23,7 +29,11 @@ export function readHandshake(head: RequestHead): Handshake | 400 | 426 {
     .flatMap((value) => value.split(','))
     .map((name) => name.trim())
     .filter((name) => name !== '');
-  return { key, subprotocols };
+  // Each is a token, and none stands there twice (RFC 6455 4.1).
+  if (new Set(subprotocols).size !== subprotocols.length || !subprotocols.every((name) => token.test(name)))
+    return 400;
+  const extensions = valuesOf(head.headers, 'sec-websocket-extensions');
+  return { key, subprotocols, extensions: extensions.length === 0 ? null : extensions.join(', ') };
 }
 
 function valuesOf(headers: Headers, name: string): string[] {
