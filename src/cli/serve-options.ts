@@ -266,6 +266,19 @@ const rows: readonly OptionRow[] = [
   },
   {
     group: 'Proxies and operations',
+    flags: '--proxy-protocol <version>',
+    about: 'connections begin with its header (off)',
+    choices: ['off', 'v1', 'v2', 'auto'],
+    for: 'server',
+  },
+  {
+    group: 'Proxies and operations',
+    flags: '--proxy-allow-ips <list>',
+    about: 'proxies that send it, or *',
+    for: 'server',
+  },
+  {
+    group: 'Proxies and operations',
     flags: '--limit-concurrency <n>',
     about: 'requests that run at once, per process',
     parse: integer,

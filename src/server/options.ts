@@ -50,6 +50,13 @@ export interface ServeOptions {
    * X-Forwarded-Host that a client sends; add `host` only where yours does not. Default 'for,proto'.
    */
   readonly forwardedParts?: string;
+  /**
+   * Connections from `proxyAllowIps` begin with a header of the PROXY protocol: version 1, version 2, or either ('auto').
+   * From other addresses they must not. Default 'off'.
+   */
+  readonly proxyProtocol?: 'off' | 'v1' | 'v2' | 'auto';
+  /** Addresses of the proxies that send it, or `*`. */
+  readonly proxyAllowIps?: string;
   /** Requests that run at once; 0 for any number. Default 0. */
   readonly limitConcurrency?: number;
   /** Requests beyond that which wait their turn; more get 503 with Retry-After. Default 0. */
@@ -136,6 +143,8 @@ const defaults = {
   forwardedAllowIps: '',
   forwardedHeader: 'x-forwarded',
   forwardedParts: 'for,proto',
+  proxyProtocol: 'off',
+  proxyAllowIps: '',
   limitConcurrency: 0,
   limitConcurrencyQueue: 0,
   healthPath: null,
@@ -164,6 +173,7 @@ const choices: Readonly<Record<string, readonly string[]>> = {
   certReqs: ['none', 'optional', 'required'],
   tlsMinVersion: ['TLSv1.2', 'TLSv1.3'],
   forwardedHeader: ['x-forwarded', 'forwarded'],
+  proxyProtocol: ['off', 'v1', 'v2', 'auto'],
   http2: ['tls', 'prior-knowledge', 'off'],
 };
 const texts = new Set([
@@ -175,6 +185,7 @@ const texts = new Set([
   'caCerts',
   'forwardedAllowIps',
   'forwardedParts',
+  'proxyAllowIps',
   'healthPath',
   'metricsPath',
   'accessLog',
@@ -198,6 +209,12 @@ export function resolveOptions(options: ServeOptions): ServerOptions {
       throw badOption(name, options[name], 'certfile as well, TLS begins with it');
   if (options.certReqs !== undefined && options.certReqs !== 'none' && options.caCerts === undefined)
     throw badOption('certReqs', options.certReqs, 'caCerts as well, to check client certificates against');
+  if (resolved['proxyProtocol'] !== 'off' && resolved['proxyAllowIps'] === '')
+    throw badOption(
+      'proxyProtocol',
+      resolved['proxyProtocol'],
+      'proxyAllowIps as well, the addresses of the proxies',
+    );
   return resolved as unknown as ServerOptions;
 }
 

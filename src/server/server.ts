@@ -10,8 +10,14 @@ import { Lifespan } from './lifespan.ts';
 import { listen, urlOf } from './listening/listen.ts';
 import { type ServerLog, TextLog } from './log.ts';
 import { resolveOptions, type ServeOptions, type ServerOptions } from './options.ts';
+import type { ProxiedConnection } from './proxies/proxy-protocol.ts';
+import { TrustedAddresses } from './proxies/trusted-addresses.ts';
 import { createServices, type Services } from './services.ts';
 import { SocketTransport } from './socket-transport.ts';
+
+/** How long a stop waits for connections that have not said what they speak; longer while another process takes over. */
+const ARRIVAL = 500;
+const ARRIVAL_DRAINING = 2000;
 
 /** A server that listens. Made by `serve`. */
 export class Server {
@@ -23,6 +29,11 @@ export class Server {
   readonly #scope: Scope;
   readonly #lifespan: Lifespan;
   readonly #connections = new Set<SocketTransport>();
+  /** Connections whose protocol is not known yet: in a TLS handshake, or awaited to say what they speak. */
+  readonly #arriving = new Set<net.Socket>();
+  readonly #handshakes = new WeakMap<net.Socket, { proxied: ProxiedConnection | null; leave: () => void }>();
+  /** Whose connections begin with a header of the PROXY protocol. */
+  readonly #proxies: TrustedAddresses | null;
   readonly #clock: Clock;
   readonly #listener: net.Server;
   #tls: tls.Server | null = null;
@@ -56,6 +67,10 @@ export class Server {
       for (const transport of this.#connections) transport.protocol?.tick(now);
       for (const session of this.#sessions) session.tick(now);
     });
+    this.#proxies =
+      this.options.proxyProtocol === 'off'
+        ? null
+        : new TrustedAddresses('proxyAllowIps', this.options.proxyAllowIps);
     this.#listener = net.createServer(
       { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
       (socket) => this.#accept(socket),
@@ -111,54 +126,114 @@ export class Server {
   }
 
   #accept(socket: net.Socket): void {
-    if (this.#tls !== null) {
-      // Handshakes under way count as nothing yet; a slow one is ended by the handshake timeout.
-      this.#tls.emit('connection', socket);
-      return;
-    }
-    if (this.options.http2 === 'prior-knowledge') this.#peek(socket);
-    else this.#http1(socket, null, true, null);
+    const { remoteAddress } = socket;
+    // A peer without an address, on a unix socket, is a proxy of this machine.
+    if (this.#proxies !== null && (remoteAddress === undefined || this.#proxies.has(remoteAddress)))
+      void this.#behindProxy(socket);
+    else if (this.#tls === null && this.options.http2 !== 'prior-knowledge')
+      this.#http1(socket, null, true, null, null);
+    else this.#begin(socket, null);
   }
 
-  #http1(socket: net.Socket, tls: TlsExtension | null, shared: boolean, first: Buffer | null): void {
-    const transport = new SocketTransport(socket, this.#localAddress(socket), tls, shared, (closed) => {
-      this.#connections.delete(closed);
-      this.#checkQuiet();
-    });
+  async #behindProxy(socket: net.Socket): Promise<void> {
+    const leave = this.#arrive(socket);
+    try {
+      const { readProxyHeader } = await import('./proxies/proxy-protocol.ts');
+      const { proxyProtocol, timeoutHeader } = this.options;
+      const versions = proxyProtocol as Exclude<typeof proxyProtocol, 'off'>;
+      this.#begin(socket, await readProxyHeader(socket, versions, timeoutHeader));
+    } catch (error) {
+      this.log.warn(
+        `${socket.remoteAddress ?? 'a proxy'}: no usable header of the PROXY protocol: ${(error as Error).message}`,
+      );
+    } finally {
+      leave();
+    }
+  }
+
+  #begin(socket: net.Socket, proxied: ProxiedConnection | null): void {
+    if (this.#tls !== null) {
+      // A slow handshake is ended by the handshake timeout.
+      const leave = this.#arrive(socket);
+      socket.once('close', leave);
+      this.#handshakes.set(socket, { proxied, leave });
+      this.#tls.emit('connection', socket);
+    } else if (this.options.http2 === 'prior-knowledge') this.#peek(socket, proxied);
+    else this.#http1(socket, null, false, null, proxied);
+  }
+
+  /** Keeps a stop waiting for the connection; call what it gives when its protocol has taken over. */
+  #arrive(socket: net.Socket): () => void {
+    this.#arriving.add(socket);
+    return () => {
+      if (this.#arriving.delete(socket)) this.#checkQuiet();
+    };
+  }
+
+  #http1(
+    socket: net.Socket,
+    tls: TlsExtension | null,
+    shared: boolean,
+    first: Buffer | null,
+    proxied: ProxiedConnection | null,
+  ): void {
+    const transport = new SocketTransport(
+      socket,
+      this.#localAddress(socket),
+      tls,
+      shared,
+      (closed) => {
+        this.#connections.delete(closed);
+        this.#checkQuiet();
+      },
+      proxied,
+    );
     this.#connections.add(transport);
     const protocol = new Http1Connection(transport, this.#services);
     transport.start(protocol);
     if (first !== null) protocol.feed(first, 0, first.length);
+    const { stopping, draining } = this.#services;
+    if (stopping) protocol.shutdown(draining);
   }
 
   /** HTTP/2 by prior knowledge begins with a preface of its own (RFC 9113 3.4); anything else is HTTP/1.1. */
-  #peek(socket: net.Socket): void {
+  #peek(socket: net.Socket, proxied: ProxiedConnection | null): void {
+    const leave = this.#arrive(socket);
     const timer = setTimeout(() => socket.destroy(), this.options.timeoutHeader);
-    const drop = (): void => clearTimeout(timer);
+    const drop = (): void => {
+      clearTimeout(timer);
+      leave();
+    };
     socket.on('close', drop).on('error', drop);
     socket.once('data', (chunk: Buffer) => {
-      clearTimeout(timer);
+      drop();
       socket.off('close', drop).off('error', drop).pause();
       if (chunk.toString('latin1', 0, 4) === 'PRI ') {
         socket.unshift(chunk);
-        void this.#http2(socket, null);
-      } else this.#http1(socket, null, false, chunk);
+        void this.#http2(socket, null, proxied);
+      } else this.#http1(socket, null, false, chunk, proxied);
     });
     socket.resume();
   }
 
-  async #http2(socket: net.Socket, tls: TlsExtension | null): Promise<void> {
+  async #http2(
+    socket: net.Socket,
+    tls: TlsExtension | null,
+    proxied: ProxiedConnection | null,
+  ): Promise<void> {
     const { remoteAddress, remotePort } = socket;
     // Loaded with the first such connection: a server without any starts faster.
+    const leave = this.#arrive(socket);
     const { Http2Session } = await import('./http2/session.ts');
+    leave();
     if (socket.destroyed) return;
     const session = new Http2Session(
       socket,
       this.#services,
       {
-        client: remoteAddress === undefined ? null : [remoteAddress, remotePort ?? 0],
-        server: this.#localAddress(socket),
-        encrypted: tls !== null,
+        client: proxied?.client ?? (remoteAddress === undefined ? null : [remoteAddress, remotePort ?? 0]),
+        server: proxied?.server ?? this.#localAddress(socket),
+        encrypted: tls !== null || proxied?.encrypted === true,
         tls,
       },
       () => {
@@ -189,8 +264,10 @@ export class Server {
     } as tls.TlsOptions);
     server.on('secureConnection', (socket) => {
       const extension = module.tlsExtension(socket, this.#certificate);
-      if (socket.alpnProtocol === 'h2') void this.#http2(socket, extension);
-      else this.#http1(socket, extension, false, null);
+      const { proxied, leave } = this.#handshakes.get(module.underneath(socket)) ?? {};
+      if (socket.alpnProtocol === 'h2') void this.#http2(socket, extension, proxied ?? null);
+      else this.#http1(socket, extension, false, null, proxied ?? null);
+      leave?.();
     });
     server.on('tlsClientError', (error, socket) => {
       this.log.warn(`${socket.remoteAddress ?? 'a client'}: the TLS handshake failed: ${error.message}`);
@@ -256,6 +333,7 @@ export class Server {
     this.#services.context.scope.cancel();
     for (const transport of this.#connections) transport.destroy();
     for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#arriving) socket.destroy();
   }
 
   async #close(drain: boolean): Promise<void> {
@@ -266,6 +344,12 @@ export class Server {
     for (const transport of [...this.#connections]) transport.protocol?.shutdown(drain);
     for (const session of this.#sessions) session.shutdown();
     let timer: NodeJS.Timeout | undefined;
+    const giveUp = setTimeout(
+      () => {
+        for (const socket of this.#arriving) socket.destroy();
+      },
+      drain ? ARRIVAL_DRAINING : ARRIVAL,
+    );
     if (!this.#quiet) {
       await new Promise<void>((resolve) => {
         this.#onQuiet = resolve;
@@ -276,12 +360,14 @@ export class Server {
           timer = setTimeout(() => {
             for (const transport of this.#connections) transport.destroy();
             for (const session of this.#sessions) session.destroy();
+            for (const socket of this.#arriving) socket.destroy();
             resolve();
           }, 100);
         }, this.options.timeoutGraceful);
       });
       clearTimeout(timer);
     }
+    clearTimeout(giveUp);
     this.#clock.stop();
     await this.#lifespan.shutdown();
     this.#scope.cancel();
@@ -296,7 +382,7 @@ export class Server {
   }
 
   get #quiet(): boolean {
-    return this.connections === 0 && this.#services.context.scope.kids === null;
+    return this.connections === 0 && this.#arriving.size === 0 && this.#services.context.scope.kids === null;
   }
 
   #checkQuiet(): void {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import * as net from 'node:net';
+import type { ProxiedConnection } from './proxies/proxy-protocol.ts';
 import type { Protocol, Transport } from './transport.ts';
 
 /** One buffer for all reads of the process: protocols copy what they keep, so idle connections cost no read buffer. */
@@ -75,16 +76,17 @@ export class SocketTransport implements Transport {
     tls: Transport['tls'],
     shared: boolean,
     onClose: (transport: SocketTransport) => void,
+    proxied: ProxiedConnection | null = null,
   ) {
     const own = shared
       ? withSharedReadBuffer(socket, (bytes) => this.#protocol?.feed(readBuffer, 0, bytes))
       : null;
     this.socket = own ?? socket;
     this.tls = tls;
-    this.encrypted = tls !== null;
-    this.server = server;
+    this.encrypted = tls !== null || proxied?.encrypted === true;
+    this.server = proxied?.server ?? server;
     const { remoteAddress, remotePort } = this.socket;
-    this.client = remoteAddress === undefined ? null : [remoteAddress, remotePort ?? 0];
+    this.client = proxied?.client ?? (remoteAddress === undefined ? null : [remoteAddress, remotePort ?? 0]);
     this.#onWritten = (error) => this.#written(error);
     let failure: Error | null = null;
     this.socket.on('error', (error) => {

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import * as tls from 'node:tls';
 import type { TlsExtension } from '../../asgi/index.ts';
 import { fault } from '../../errors/index.ts';
@@ -41,6 +42,11 @@ export function secureContext(options: ServerOptions): tls.SecureContextOptions 
     );
   }
   return context;
+}
+
+/** The socket that TLS runs over: the server was given it, and knows more of it than TLS does. */
+export function underneath(socket: tls.TLSSocket): Socket {
+  return (socket as tls.TLSSocket & { _parent?: Socket })._parent ?? socket;
 }
 
 const versions: Readonly<Record<string, number>> = { 'TLSv1.2': 0x0303, 'TLSv1.3': 0x0304 };
