@@ -107,6 +107,8 @@ export abstract class Exchange {
   /** `entered`: whoever calls does nothing more in this turn, so the ambient context need not be put back. */
   start(app: Application, context: Context, entered = false): void {
     const { scope, receive, send } = this;
+    // Before the call: an application may answer before it waits for anything.
+    this.services.onRequest?.(this);
     const traced = serverRequestChannel.start.hasSubscribers;
     this.task = new Task<void>(
       traced ? () => this.#traced(app) : () => app(scope, receive, send),
@@ -115,7 +117,6 @@ export abstract class Exchange {
       (task) => this.#ended(task),
       entered,
     );
-    this.services.onRequest?.(this);
   }
 
   #traced(app: Application): Promise<void> {

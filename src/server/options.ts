@@ -61,8 +61,10 @@ export interface ServeOptions {
   readonly limitConcurrency?: number;
   /** Requests beyond that which wait their turn; more get 503 with Retry-After. Default 0. */
   readonly limitConcurrencyQueue?: number;
-  /** A path that the server answers itself with 200, or 503 while it stops. Default: none. */
+  /** For balancers: a path that the server answers itself with 200, or 503 while it stops. Default: none. */
   readonly healthPath?: string;
+  /** For whoever restarts what hangs: a path that is answered with 200 as long as the process can. Default: none. */
+  readonly livePath?: string;
   /** A path that gives metrics in the text format of Prometheus. Default: none. */
   readonly metricsPath?: string;
   /** `common`, `combined`, `json` or a format with atoms; absent for no access log. */
@@ -109,6 +111,7 @@ export type ServerOptions = Required<
     | 'keyfilePassword'
     | 'caCerts'
     | 'healthPath'
+    | 'livePath'
     | 'metricsPath'
     | 'accessLog'
   >
@@ -118,6 +121,7 @@ export type ServerOptions = Required<
   readonly keyfilePassword: string | null;
   readonly caCerts: string | null;
   readonly healthPath: string | null;
+  readonly livePath: string | null;
   readonly metricsPath: string | null;
   readonly accessLog: string | null;
   readonly uds: string | null;
@@ -148,6 +152,7 @@ const defaults = {
   limitConcurrency: 0,
   limitConcurrencyQueue: 0,
   healthPath: null,
+  livePath: null,
   metricsPath: null,
   accessLog: null,
   certfile: null,
@@ -186,10 +191,10 @@ const texts = new Set([
   'forwardedAllowIps',
   'forwardedParts',
   'proxyAllowIps',
-  'healthPath',
-  'metricsPath',
   'accessLog',
 ]);
+/** Paths that the server answers itself. */
+const paths = ['healthPath', 'livePath', 'metricsPath'];
 const positive = new Set(['limitRequestLine', 'limitRequestField', 'limitRequestFields', 'limitRequestHead']);
 
 /** Fills in defaults and refuses values that make no sense, each by its name. */
@@ -209,6 +214,12 @@ export function resolveOptions(options: ServeOptions): ServerOptions {
       throw badOption(name, options[name], 'certfile as well, TLS begins with it');
   if (options.certReqs !== undefined && options.certReqs !== 'none' && options.caCerts === undefined)
     throw badOption('certReqs', options.certReqs, 'caCerts as well, to check client certificates against');
+  const own = paths.map((name) => resolved[name]).filter((path) => path !== null);
+  const twice = own.find((path, index) => own.indexOf(path) !== index);
+  if (twice !== undefined)
+    throw badOption('healthPath, livePath and metricsPath', twice, 'each a path of its own');
+  if ((options.limitConcurrencyQueue ?? 0) > 0 && (options.limitConcurrency ?? 0) === 0)
+    throw badOption('limitConcurrencyQueue', options.limitConcurrencyQueue, 'limitConcurrency as well');
   if (resolved['proxyProtocol'] !== 'off' && resolved['proxyAllowIps'] === '')
     throw badOption(
       'proxyProtocol',
@@ -229,6 +240,9 @@ function checkOption(name: string, value: unknown): void {
   } else if (name === 'rootPath') {
     if (typeof value !== 'string' || (value !== '' && (!value.startsWith('/') || value.endsWith('/'))))
       throw badOption(name, value, 'a path that begins with a slash and does not end with one');
+  } else if (paths.includes(name)) {
+    if (typeof value !== 'string' || !/^\/[^\s?#]*$/.test(value))
+      throw badOption(name, value, 'a path that begins with a slash');
   } else if (texts.has(name)) {
     if (typeof value !== 'string' || value === '') throw badOption(name, value, 'a text that is not empty');
   } else if (name === 'serverHeader' || name === 'dateHeader' || name === 'wsPerMessageDeflate') {

@@ -9,6 +9,7 @@ import type { Http2Session } from './http2/session.ts';
 import { Lifespan } from './lifespan.ts';
 import { listen, urlOf } from './listening/listen.ts';
 import { type ServerLog, TextLog } from './log.ts';
+import { type Gathered, Metrics, type Snapshot } from './operations/metrics.ts';
 import { resolveOptions, type ServeOptions, type ServerOptions } from './options.ts';
 import type { ProxiedConnection } from './proxies/proxy-protocol.ts';
 import { TrustedAddresses } from './proxies/trusted-addresses.ts';
@@ -57,6 +58,10 @@ export class Server {
     this.#lifespan = new Lifespan(app, this.options.lifespan, this.log, this.#scope);
     const services = createServices(app, this.options, this.log, this.#lifespan.state, this.#scope);
     this.#services = services;
+    services.gatherMetrics = async () => {
+      const snapshot = this.metrics();
+      return { counters: snapshot, workers: [snapshot], ends: null };
+    };
     const { timeoutHeader, timeoutBody, timeoutKeepAlive, timeoutWrite } = this.options;
     this.#clock = new Clock([timeoutHeader, timeoutBody, timeoutKeepAlive, timeoutWrite], (now) => {
       services.now = now;
@@ -306,6 +311,21 @@ export class Server {
   onRequestCount(limit: number, reached: () => void): void {
     this.#requestLimit = limit;
     this.#onRequestLimit = reached;
+  }
+
+  /** The numbers of this process for a scrape; zeros without `metricsPath`. */
+  metrics(): Snapshot {
+    return (this.#services.metrics ?? new Metrics()).snapshot(this.#services.connections, this.connections);
+  }
+
+  /** A scrape shows what this gives in place of this process alone. */
+  gatherMetricsWith(gather: () => Promise<Gathered>): void {
+    this.#services.gatherMetrics = gather;
+  }
+
+  /** Unhealthy from now on, for balancers to look elsewhere; serves as before. */
+  leave(): void {
+    this.#services.leaving = true;
   }
 
   /** What runs now, one line per request: its name, for how long, and what it waits for. */

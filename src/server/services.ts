@@ -3,8 +3,11 @@ import { Context, Scope } from '../asyncio/index.ts';
 import type { Exchange } from './exchange.ts';
 import { HttpDate } from './http-date.ts';
 import type { ServerLog } from './log.ts';
-import { accessLine } from './operations/access-log.ts';
-import { withOperations } from './operations/operations.ts';
+import { accessLine, writeAccessLine } from './operations/access-log.ts';
+import { limited } from './operations/concurrency.ts';
+import { endpointsOf, withEndpoints } from './operations/endpoints.ts';
+import { type Gathered, Metrics } from './operations/metrics.ts';
+import { observed } from './operations/websockets.ts';
 import type { ServerOptions } from './options.ts';
 import { TrustedProxies } from './proxies/forwarded.ts';
 
@@ -22,6 +25,8 @@ export interface Services {
   address: readonly [host: string, port: number | null] | null;
   /** Coarse time in milliseconds, advanced by the server's clock. */
   now: number;
+  /** The server will stop soon: it is no longer healthy, and accepts as before. */
+  leaving: boolean;
   /** True once the server stops: responses close their connections. */
   stopping: boolean;
   /** While stopping: another process takes over, so connections may end with their next request. */
@@ -36,6 +41,10 @@ export interface Services {
   onRequest: ((exchange: Exchange) => void) | null;
   onResponse: ((exchange: Exchange) => void) | null;
   onEnd: ((exchange: Exchange) => void) | null;
+  /** Null when nobody asks for metrics. */
+  readonly metrics: Metrics | null;
+  /** All that a scrape shows: of this process, or of all workers. */
+  gatherMetrics: () => Promise<Gathered>;
 }
 
 export function createServices(
@@ -45,8 +54,11 @@ export function createServices(
   state: State,
   parent: Scope,
 ): Services {
+  const { forwardedAllowIps, forwardedHeader, forwardedParts, metricsPath } = options;
+  const metrics = metricsPath === null ? null : new Metrics();
+  const endpoints = endpointsOf(options);
   const services: Services = {
-    app: withOperations(app, options, () => services),
+    app,
     options,
     log,
     date: new HttpDate(),
@@ -54,26 +66,64 @@ export function createServices(
     state,
     address: null,
     now: performance.now(),
+    leaving: false,
     stopping: false,
     draining: false,
     proxies:
-      options.forwardedAllowIps === ''
+      forwardedAllowIps === ''
         ? null
-        : new TrustedProxies(options.forwardedAllowIps, options.forwardedHeader, options.forwardedParts),
+        : new TrustedProxies(forwardedAllowIps, forwardedHeader, forwardedParts),
     connections: 0,
     requests: 0,
     onRequest: null,
     onResponse: null,
     onEnd: null,
+    metrics,
+    gatherMetrics: () => Promise.reject(new Error('no metrics are kept')),
   };
-  if (options.accessLog !== null) {
-    const line = accessLine(options.accessLog);
-    services.onRequest = (exchange) => {
-      exchange.startedAt = performance.now();
+  observe(services, new Set(endpoints.keys()));
+  let inner = services.app;
+  if (options.limitConcurrency > 0)
+    inner = limited(
+      inner,
+      options.limitConcurrency,
+      options.limitConcurrencyQueue,
+      metrics?.places ?? { queued: 0, refused: 0 },
+    );
+  if (endpoints.size > 0) inner = withEndpoints(inner, endpoints, () => services);
+  return Object.assign(services, { app: inner });
+}
+
+/** Hangs access log and metrics into the hooks. What asks for the server's own paths is in neither. */
+function observe(services: Services, ownPaths: ReadonlySet<string>): void {
+  const { options, metrics } = services;
+  const line = options.accessLog === null ? null : accessLine(options.accessLog);
+  if (line === null && metrics === null) return;
+  const counts = (exchange: Exchange): boolean => !ownPaths.has(exchange.scope.path);
+  services.onRequest = (exchange) => {
+    exchange.startedAt = performance.now();
+    if (metrics !== null && counts(exchange)) metrics.began();
+  };
+  const logged = new WeakSet<Exchange>();
+  if (line !== null)
+    services.onResponse = (exchange) => {
+      logged.add(exchange);
+      if (counts(exchange)) writeAccessLine(line(exchange));
     };
-    services.onResponse = (exchange) => void process.stdout.write(`${line(exchange)}\n`);
-  }
-  return services;
+  services.onEnd = (exchange) => {
+    if (!counts(exchange)) return;
+    metrics?.ended(exchange);
+    // Broken off, by the client or by the application.
+    if (line !== null && !logged.has(exchange)) writeAccessLine(line(exchange));
+  };
+  const app = observed(services.app, {
+    began: () => metrics?.webSocket(),
+    ended: (entry) => {
+      if (metrics !== null) metrics.webSocketsOpen--;
+      if (line !== null) writeAccessLine(line(entry));
+    },
+  });
+  Object.assign(services, { app });
 }
 
 /** What an application wants ambient in each of its requests: entered once, with the request's task. */

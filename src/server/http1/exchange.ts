@@ -254,6 +254,7 @@ export class Http1Exchange extends Exchange {
   /** The rest of the body cannot be trusted: the request has failed. */
   refused(status: number, why: string): void {
     const unanswered = this.phase <= 1;
+    if (unanswered) this.status = status;
     this.disconnect(true, why);
     if (unanswered) this.connection.respondAndClose(status, this.scope.method === 'HEAD');
     else this.connection.destroy();
