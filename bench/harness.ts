@@ -18,6 +18,8 @@ export interface Side {
 /** What `start` gives when the load client is to talk HTTP to it. */
 export interface Served {
   readonly port: number;
+  /** Where the server is another program: its id. Its CPU time and memory count, with that of its children. Linux only. */
+  readonly process?: number;
   readonly close?: () => unknown;
 }
 

@@ -1,4 +1,5 @@
 /** The process one side runs in: starts its module, answers the runner's questions over IPC. */
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Measured, Served } from './harness.ts';
 
 export type Question = { ask: 'round' } | { ask: 'usage' } | { ask: 'close' };
@@ -14,6 +15,30 @@ function answer(message: Answer): void {
   process.send?.(message);
 }
 
+/** CPU time and memory of another program and its children, as Linux tells them. */
+function usageOf(id: number): { cpuSeconds: number; rssMb: number; peakMb: number } {
+  const total = { cpuSeconds: 0, rssMb: 0, peakMb: 0 };
+  for (const entry of readdirSync('/proc')) {
+    if (!/^[0-9]+$/.test(entry)) continue;
+    let stat: string;
+    let status: string;
+    try {
+      stat = readFileSync(`/proc/${entry}/stat`, 'latin1');
+      status = readFileSync(`/proc/${entry}/status`, 'latin1');
+    } catch {
+      continue;
+    }
+    // The name, in brackets, can hold anything: what follows it is counted from its end.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (Number(entry) !== id && Number(fields[1]) !== id) continue;
+    // In ticks, of which Linux has 100 a second.
+    total.cpuSeconds += (Number(fields[11]) + Number(fields[12])) / 100;
+    total.rssMb += Number(/VmRSS:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+    total.peakMb += Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+  }
+  return total;
+}
+
 function failed(error: unknown): void {
   answer({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) });
 }
@@ -22,7 +47,9 @@ try {
   const { start } = (await import(module)) as { start: (options: unknown) => Promise<Served | Measured> };
   const side = await start(options);
   process.on('message', (question: Question) => {
-    if (question.ask === 'usage') {
+    if (question.ask === 'usage' && 'port' in side && side.process !== undefined) {
+      answer(usageOf(side.process));
+    } else if (question.ask === 'usage') {
       const { user, system } = process.cpuUsage();
       answer({
         cpuSeconds: (user + system) / 1e6,

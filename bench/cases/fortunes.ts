@@ -1,5 +1,6 @@
 /** Query, sort, escaped render, on PostgreSQL. */
 import { type Case, get } from '../harness.ts';
+import { missingModules } from '../servers/python.ts';
 
 const module = import.meta.resolve('../servers/fortunes.ts');
 const url = process.env['BENCH_DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:5432/test';
@@ -30,7 +31,7 @@ const ahead = (metric: string, over: string): NonNullable<Case['goals']>[number]
   atLeast: 1,
 });
 
-export default {
+const fortunes: Case = {
   name: 'fortunes: query, sort, escaped render (PostgreSQL)',
   skip,
   seconds: 2,
@@ -47,4 +48,25 @@ export default {
     ahead('perCpuSecond', 'Fastify and Kysely'),
     ahead('perSecond', 'Fastify and Kysely'),
   ],
-} satisfies Case;
+};
+
+const django: Case = {
+  name: 'fortunes: against Django 3.2 (PostgreSQL)',
+  skip: async () => missingModules(['django', 'psycopg2', 'gunicorn', 'uvicorn']) ?? (await skip()),
+  seconds: 2,
+  sides: [
+    side('Sobaya', 'sobaya'),
+    side('Django 3.2, gunicorn', 'gunicorn'),
+    side('Django 3.2, uvicorn', 'uvicorn'),
+  ],
+  load: { requests: [get('/')], connections: 16 },
+  goals: ['Django 3.2, gunicorn', 'Django 3.2, uvicorn'].map((over) => ({
+    text: `answers per CPU second against ${over}`,
+    metric: 'perCpuSecond',
+    of: 'Sobaya',
+    over,
+    atLeast: 8,
+  })),
+};
+
+export default [fortunes, django];

@@ -12,9 +12,10 @@ import { createApp, defineApp, type HttpRequest, type HttpResponse, path } from 
 import { serve, silentLog } from '../../src/server/index.ts';
 import { Templates } from '../../src/templates/index.ts';
 import type { Served } from '../harness.ts';
+import { startPython } from './python.ts';
 
 export interface Options {
-  readonly kind: 'sobaya' | 'drizzle' | 'kysely' | 'pg';
+  readonly kind: 'sobaya' | 'drizzle' | 'kysely' | 'pg' | 'gunicorn' | 'uvicorn';
   readonly url: string;
 }
 
@@ -109,6 +110,22 @@ async function withFastify(rows: () => Promise<Row[]>): Promise<Served> {
 export async function start({ kind, url }: Options): Promise<Served> {
   await prepare(url);
   if (kind === 'sobaya') return sobaya(url);
+  const env = { FORTUNES_URL: url, FORTUNES_TABLE: TABLE };
+  // One process each, as every other side has; the threads of gunicorn keep connections alive, its sync workers do not.
+  if (kind === 'gunicorn')
+    return startPython(
+      (port) =>
+        `-m gunicorn -b 127.0.0.1:${port} -w 1 -k gthread --threads 4 --keep-alive 60 fortunes_django:wsgi`.split(
+          ' ',
+        ),
+      env,
+    );
+  if (kind === 'uvicorn')
+    return startPython(
+      (port) =>
+        `-m uvicorn --port ${port} --no-access-log --log-level warning fortunes_django:asgi`.split(' '),
+      env,
+    );
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({ connectionString: url, max: 10 });
   if (kind === 'pg')

@@ -34,6 +34,8 @@ export interface Extensions {
   readonly 'http.response.trailers'?: Readonly<Record<string, never>>;
   readonly 'http.response.debug'?: Readonly<Record<string, never>>;
   /** Of the test client alone: what a server never says. */
+  /** The memory of a body event is free again when its `send` has resolved: nothing is kept of it. */
+  readonly 'sobaya.borrows'?: Readonly<Record<string, never>>;
   readonly 'sobaya.test'?: { readonly enforceCsrfChecks: boolean };
   readonly tls?: TlsExtension;
   readonly [name: string]: unknown;

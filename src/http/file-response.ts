@@ -10,6 +10,7 @@ import {
   parseRange,
 } from './conditional.ts';
 import { contentDisposition } from './disposition.ts';
+import { FileContent } from './file-content.ts';
 import { contentTypeOf } from './media-types.ts';
 import type { HttpRequest } from './request.ts';
 import { type AnyResponse, HttpResponse, StreamingHttpResponse } from './response.ts';
@@ -27,8 +28,6 @@ export interface FileResponseOptions {
   /** Default: of size and time of change. */
   readonly etag?: string;
 }
-
-const chunkSize = 65_536;
 
 /**
  * A file as a response: with ETag and Last-Modified, preconditions answered, ranges served (several as
@@ -74,7 +73,7 @@ export async function fileResponse(
         headers: { ...headers, 'content-length': length },
       }).onClose(() => handle.close());
     const { size } = stat;
-    const whole = make(read(handle, { start: 0, end: size - 1 }), size, 200);
+    const whole = make(new FileContent(handle, [{ start: 0, end: size - 1 }]), size, 200);
     const checked = applyPreconditions(request, whole);
     if (checked !== whole) return checked;
     const ranges = request.method === 'GET' ? wantedRanges(request, etag, stat.mtime, size) : null;
@@ -85,7 +84,7 @@ export async function fileResponse(
     }
     if (ranges.length === 1) {
       const [range] = ranges as [ByteRange];
-      const part = make(read(handle, range), range.end - range.start + 1, 206);
+      const part = make(new FileContent(handle, [range]), range.end - range.start + 1, 206);
       part.headers.set('content-range', `bytes ${range.start}-${range.end}/${size}`);
       return part;
     }
@@ -101,7 +100,7 @@ export async function fileResponse(
       tail.length,
     );
     return make(
-      readParts(handle, ranges, heads, tail),
+      new FileContent(handle, ranges, heads, tail),
       length,
       206,
       `multipart/byteranges; boundary=${boundary}`,
@@ -124,31 +123,4 @@ function wantedRanges(request: HttpRequest, etag: string, modified: Date, size: 
     if (!same) return null;
   }
   return parseRange(header, size);
-}
-
-async function* read(
-  handle: FileHandle,
-  { start, end }: ByteRange,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let at = start; at <= end; ) {
-    const buffer = Buffer.allocUnsafe(Math.min(chunkSize, end - at + 1));
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
-    // The file became shorter; the promised length cannot be kept, and the server breaks off.
-    if (bytesRead === 0) return;
-    at += bytesRead;
-    yield bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
-  }
-}
-
-async function* readParts(
-  handle: FileHandle,
-  ranges: readonly ByteRange[],
-  heads: readonly Uint8Array[],
-  tail: Uint8Array,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  for (const [index, range] of ranges.entries()) {
-    yield heads[index]!;
-    yield* read(handle, range);
-  }
-  yield tail;
 }

@@ -1,5 +1,6 @@
 import type { Header, HttpScope, Send } from '../asgi/index.ts';
 import { until } from '../asyncio/index.ts';
+import { FileContent } from './file-content.ts';
 import { type BaseResponse, type Chunks, HttpResponse, type StreamingHttpResponse } from './response.ts';
 
 const none = Buffer.alloc(0);
@@ -60,7 +61,12 @@ async function sendStream(
 ): Promise<void> {
   try {
     await send({ type: 'http.response.start', status: response.status, headers: response.headers.list });
-    if (scope.method !== 'HEAD' && !hasNoContent(response.status)) await sendChunks(response.take(), send);
+    if (scope.method !== 'HEAD' && !hasNoContent(response.status)) {
+      const chunks = response.take();
+      // A file that nothing stands in front of, to a server that is done with a piece when it has sent it.
+      const reusing = scope.extensions?.['sobaya.borrows'] !== undefined && chunks instanceof FileContent;
+      await sendChunks(reusing ? chunks.reusing() : chunks, send);
+    }
     beforeEnd?.();
     await send({ type: 'http.response.body', body: none, moreBody: false });
   } finally {
