@@ -35,11 +35,40 @@ export function etagMatchesStrongly(header: string, etag: string | null): boolea
   return etag !== null && !etag.startsWith('W/') && splitList(header).includes(etag);
 }
 
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const clock = '(?<hour>\\d{2}):(?<minute>\\d{2}):(?<second>\\d{2})';
+/** The three forms of RFC 9110, 5.6.7: today's, that of RFC 850, and C's asctime(). */
+const dateForms = [
+  `[A-Z][a-z]{2}, (?<day>\\d{2}) (?<month>[A-Z][a-z]{2}) (?<year>\\d{4}) ${clock} GMT`,
+  `[A-Z][a-z]{5,8}, (?<day>\\d{2})-(?<month>[A-Z][a-z]{2})-(?<year>\\d{2}) ${clock} GMT`,
+  `[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day>[ \\d]\\d) ${clock} (?<year>\\d{4})`,
+].map((form) => new RegExp(`^${form}$`));
+
 /** Seconds since 1970 of an HTTP date; null for anything else. */
 export function parseHttpDate(text: string | null): number | null {
-  if (text === null || text.length > 40 || !/^[A-Z][a-z]{2,8},? /.test(text)) return null;
-  const time = Date.parse(text);
-  return Number.isNaN(time) ? null : Math.floor(time / 1000);
+  if (text === null || text.length > 40) return null;
+  for (const form of dateForms) {
+    const parts = form.exec(text)?.groups;
+    if (parts === undefined) continue;
+    const month = months.indexOf(parts['month']!);
+    const [day, hour, minute, second] = ['day', 'hour', 'minute', 'second'].map((name) =>
+      Number(parts[name]),
+    );
+    let year = Number(parts['year']);
+    if (year < 100) {
+      // Two digits that look more than 50 years ahead are of the century before.
+      const now = new Date().getUTCFullYear();
+      year += now - (now % 100);
+      if (year - now > 50) year -= 100;
+    }
+    const date = new Date(0);
+    date.setUTCFullYear(year, month, day!);
+    date.setUTCHours(hour!, minute!, second!);
+    // The 30th of February would be a day in March.
+    const exists = month !== -1 && date.getUTCDate() === day && date.getUTCHours() === hour;
+    return exists && minute! < 60 && second! < 60 ? date.getTime() / 1000 : null;
+  }
+  return null;
 }
 
 export interface Validators {

@@ -19,7 +19,8 @@ export class QueryDict implements Iterable<[name: string, value: string]> {
       if (++count > maxFields)
         throw fault('SBY_HTTP_TOO_MANY', { what, limit: maxFields, option: 'maxFields' });
     }
-    return new QueryDict(new URLSearchParams(text));
+    // Of a text that begins with a question mark it drops that one: a name can begin with one too.
+    return new QueryDict(new URLSearchParams(text.startsWith('?') ? `?${text}` : text));
   }
 
   /** The last value of `name`; `fallback` (null) when there is none. */

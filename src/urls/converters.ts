@@ -37,7 +37,14 @@ const int: Converter<number> = {
     return Number.isSafeInteger(value) ? value : undefined;
   },
   toUrl: (value) => {
-    if (!(Number.isSafeInteger(value) && value >= 0) && !(typeof value === 'bigint' && value >= 0n))
+    // Keys of large tables are bigints, and what comes from a form or a template is text.
+    const given = value as number | bigint | string;
+    const digits = typeof given === 'string' && /^[0-9]+$/.test(given);
+    if (
+      !digits &&
+      !(Number.isSafeInteger(given) && (given as number) >= 0) &&
+      !(typeof given === 'bigint' && given >= 0n)
+    )
       throw new TypeError('it is no whole number from 0 on');
     return String(value);
   },
@@ -48,7 +55,7 @@ const converters = new Map<string, Converter<unknown>>([
   ['str', text('[^/]+') as Converter<unknown>],
   ['slug', text('[-a-zA-Z0-9_]+') as Converter<unknown>],
   ['uuid', text('[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}') as Converter<unknown>],
-  ['path', text('.+') as Converter<unknown>],
+  ['path', text('[^\\n]+') as Converter<unknown>],
 ]);
 
 /** Makes a converter known to all routes. Its type is declared in `ConverterTypes`. */

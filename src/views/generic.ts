@@ -36,7 +36,9 @@ export async function paginate<I>(
 ): Promise<Page<I>> {
   const total = await queryset.count();
   const pages = Math.max(1, Math.ceil(total / perPage));
-  const page = number === null || number === '' ? 1 : number === 'last' ? pages : Number(number);
+  const asked = number === null || number === '' ? 1 : number === 'last' ? pages : number;
+  // Digits only: "1.0", "1e0" and "0x1" would be further addresses of one page.
+  const page = typeof asked === 'number' ? asked : /^\s*\+?\d{1,15}\s*$/.test(asked) ? Number(asked) : 0;
   if (!Number.isInteger(page) || page < 1 || page > pages)
     throw new Http404(`There is no page ${JSON.stringify(number)}`);
   const items = await queryset.slice((page - 1) * perPage, page * perPage);
