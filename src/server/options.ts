@@ -41,6 +41,10 @@ export interface ServeOptions {
   readonly timeoutWrite?: number;
   /** A graceful stop waits so long for running requests before it cancels them. Default 10 000. */
   readonly timeoutGraceful?: number;
+  /** The application may take so long to answer lifespan.startup; 0 for any time. Default 60 000. */
+  readonly timeoutStartup?: number;
+  /** And to answer lifespan.shutdown. Default 10 000. */
+  readonly timeoutShutdown?: number;
   /** Addresses of proxies that are believed what they say of the client, or `*`. Default: none. */
   readonly forwardedAllowIps?: string;
   /** Which fields they say it in: X-Forwarded-For and -Proto, or Forwarded (RFC 7239). Default 'x-forwarded'. */
@@ -144,6 +148,8 @@ const defaults = {
   timeoutKeepAlive: 5000,
   timeoutWrite: 30_000,
   timeoutGraceful: 10_000,
+  timeoutStartup: 60_000,
+  timeoutShutdown: 10_000,
   forwardedAllowIps: '',
   forwardedHeader: 'x-forwarded',
   forwardedParts: 'for,proto',

@@ -55,7 +55,10 @@ export class Server {
       this.#onClosed = resolve;
     });
     this.#scope = new Scope(rootContext.scope);
-    this.#lifespan = new Lifespan(app, this.options.lifespan, this.log, this.#scope);
+    this.#lifespan = new Lifespan(app, this.options.lifespan, this.log, this.#scope, {
+      startup: this.options.timeoutStartup,
+      shutdown: this.options.timeoutShutdown,
+    });
     const services = createServices(app, this.options, this.log, this.#lifespan.state, this.#scope);
     this.#services = services;
     services.gatherMetrics = async () => {
@@ -341,6 +344,11 @@ export class Server {
     return lines;
   }
 
+  /** After `closed`: the application failed in lifespan shutdown. */
+  get shutdownFailed(): boolean {
+    return this.#lifespan.shutdownFailed;
+  }
+
   /** Writes what runs now to the log. */
   dump(): void {
     const lines = this.running();
@@ -351,6 +359,7 @@ export class Server {
   /** Cancels what still runs and drops its connections. For an operator who has waited long enough. */
   closeNow(): void {
     this.#services.context.scope.cancel();
+    this.#lifespan.giveUp();
     for (const transport of this.#connections) transport.destroy();
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#arriving) socket.destroy();
