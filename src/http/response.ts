@@ -201,7 +201,8 @@ export class StreamingHttpResponse extends BaseResponse {
   }
 }
 
-const unsafeTarget = /^[\s\x00-\x20]|[\r\n\\]|^(?!https?:)[a-z][a-z0-9+.-]*:/i;
+/** Browsers drop tabs and line ends, and read backslashes as slashes: what is left could be another address. */
+const unsafeTarget = /^\s|[\x00-\x1f\x7f\\]|^(?!https?:)[a-z][a-z0-9+.-]*:/i;
 
 /** 302: look there instead. */
 export class HttpResponseRedirect extends HttpResponse {

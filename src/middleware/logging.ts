@@ -36,8 +36,16 @@ function write(level: string, record: RequestRecord, message: string): void {
   if (lines === '') setImmediate(flush);
   if (!atExit) process.on('exit', flush);
   atExit = true;
-  lines += `${JSON.stringify({ level, time: Date.now(), message, ...record })}\n`;
+  lines += `${escapeControls(JSON.stringify({ level, time: Date.now(), message, ...record }))}\n`;
   if (lines.length > 65_536) flush();
+}
+
+/** What JSON leaves as it is, and a terminal or a reader of logs takes for an order or the end of a line. */
+function escapeControls(json: string): string {
+  return json.replace(
+    /[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function flush(): void {
@@ -74,7 +82,7 @@ export function logging({ logger = jsonLines, skip }: LoggingOptions = {}): Midd
         client: request.clientAddress,
         requestId: requestIdOf(request),
       };
-      const message = `${record.method} ${JSON.stringify(record.path).slice(1, -1)} ${status}`;
+      const message = `${record.method} ${escapeControls(JSON.stringify(record.path).slice(1, -1))} ${status}`;
       if (status >= 500) logger.error(record, message);
       else if (status >= 400) logger.warn(record, message);
       else logger.info(record, message);
