@@ -54,6 +54,9 @@ async function readMultipart(request: HttpRequest): Promise<Form> {
   try {
     parser = new Busboy({
       headers: { 'content-type': header },
+      // A file is what has a file name, whatever type it says to be of.
+      isPartAFile: (_field: string | undefined, _type: string | undefined, filename: string | undefined) =>
+        filename !== undefined,
       limits: {
         fieldNameSize: longestName,
         fieldSize: limits.maxBodySize,
@@ -78,14 +81,22 @@ async function readMultipart(request: HttpRequest): Promise<Form> {
     reject(error);
     parser.removeAllListeners('finish');
   };
-  parser.on('field', (name, value, nameCut, valueCut) => {
+  // The parser's types promise a name; a part without one has none (RFC 7578, 4.2, asks for it).
+  const noName = (): void =>
+    fail(fault('SBY_HTTP_BAD_BODY', { kind: 'multipart form', why: 'a part has no name' }));
+  parser.on('field', (name: string | undefined, value, nameCut, valueCut) => {
+    if (name === undefined) return noName();
     fieldBytes += name.length + value.length;
     if (name.length > longestName) fail(longName());
     else if (nameCut || valueCut || fieldBytes > limits.maxBodySize)
       fail(tooLarge('A field of the form', limits.maxBodySize, 'maxBodySize'));
     else fields.push([name, value]);
   });
-  parser.on('file', (field, stream, filename, _encoding, contentType) => {
+  parser.on('file', (field: string | undefined, stream, filename, _encoding, contentType) => {
+    if (field === undefined) {
+      stream.resume();
+      return noName();
+    }
     if (field.length > longestName || (filename ?? '').length > longestName) fail(longName());
     stream.once('limit', () => fail(tooLarge('A file', limits.maxFileSize, 'maxFileSize')));
     const kept = keep(stream, folder, limits.fileMemory).then(({ content, size }) =>
