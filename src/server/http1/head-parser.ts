@@ -12,7 +12,8 @@ export interface RequestHead {
   readonly queryString: string;
   /** True for HTTP/1.1, false for HTTP/1.0. */
   readonly http11: boolean;
-  readonly headers: Header[];
+  /** Perhaps shared with requests before it on the connection, and then frozen. */
+  readonly headers: readonly Header[];
   /** -1 when there is no Content-Length. */
   readonly contentLength: number;
   readonly chunked: boolean;
@@ -26,7 +27,7 @@ export interface RequestHead {
 
 /** What the field lines of a head say, apart from its request line. */
 interface Fields {
-  readonly headers: Header[];
+  readonly headers: readonly Header[];
   readonly host: string | null;
   readonly contentLength: number;
   readonly chunked: boolean;
@@ -316,15 +317,15 @@ export class HeadParser {
     }
     this.#reset();
     let { headers, host } = fields;
-    if (fields === this.#remembered) headers = headers.slice();
 
     if (fields.chunked && !http11) throw refuse(400, 'Transfer-Encoding stands in an HTTP/1.0 request');
     if (target.authority !== null) {
       if (host === null && http11) throw refuse(400, 'there is no Host field');
       host = target.authority;
-      const at = headers.findIndex(([name]) => name === 'host');
-      if (at === -1) headers.unshift(['host', host]);
-      else headers[at] = ['host', host];
+      const named: Header = ['host', host];
+      headers = headers.some(([name]) => name === 'host')
+        ? headers.map((header) => (header[0] === 'host' ? named : header))
+        : [named, ...headers];
     } else if (host === null && http11) throw refuse(400, 'there is no Host field');
 
     return {
@@ -346,6 +347,7 @@ export class HeadParser {
   #remember(fields: Fields, buffer: Buffer, start: number, end: number): void {
     // Shared by requests from now on, so no application may change them.
     for (const header of fields.headers) Object.freeze(header);
+    Object.freeze(fields.headers);
     this.#memory = Buffer.from(buffer.subarray(start, end));
     this.#remembered = fields;
   }
