@@ -10,20 +10,27 @@ export interface ServerLog {
   failure(request: string, error: unknown): void;
 }
 
+/** The least that is written. */
+export type LogLevel = 'info' | 'warning' | 'error';
+const levels: readonly LogLevel[] = ['info', 'warning', 'error'];
+const toStandardError = (line: string): void => void process.stderr.write(line);
+
 /** Plain lines on standard error, for people and for whatever collects the output of processes. */
 export class TextLog implements ServerLog {
   readonly #write: (line: string) => void;
+  readonly #least: number;
 
-  constructor(write: (line: string) => void = (line) => void process.stderr.write(line)) {
+  constructor(write: (line: string) => void = toStandardError, level: LogLevel = 'info') {
     this.#write = write;
+    this.#least = levels.indexOf(level);
   }
 
   info(message: string): void {
-    this.#write(`${message}\n`);
+    if (this.#least === 0) this.#write(`${message}\n`);
   }
 
   warn(message: string): void {
-    this.#write(`warning: ${message}\n`);
+    if (this.#least <= 1) this.#write(`warning: ${message}\n`);
   }
 
   error(message: string): void {
@@ -36,6 +43,44 @@ export class TextLog implements ServerLog {
       return;
     }
     this.error(`${request} failed: ${stackOf(error)}`);
+  }
+}
+
+/** One JSON object per line on standard error, for whatever collects and searches. */
+export class JsonLog implements ServerLog {
+  readonly #write: (line: string) => void;
+  readonly #least: number;
+
+  constructor(write: (line: string) => void = toStandardError, level: LogLevel = 'info') {
+    this.#write = write;
+    this.#least = levels.indexOf(level);
+  }
+
+  #line(level: LogLevel, message: string, more: object = {}): void {
+    if (levels.indexOf(level) < this.#least) return;
+    const time = new Date().toISOString();
+    this.#write(`${JSON.stringify({ time, level, pid: process.pid, message, ...more })}\n`);
+  }
+
+  info(message: string): void {
+    this.#line('info', message);
+  }
+
+  warn(message: string): void {
+    this.#line('warning', message);
+  }
+
+  error(message: string): void {
+    this.#line('error', message);
+  }
+
+  failure(request: string, error: unknown): void {
+    if (isCancellation(error)) this.#line('warning', (error as Error).message, { request });
+    else {
+      const code = isSobayaError(error) ? { code: error.code } : {};
+      const message = error instanceof Error ? error.message : String(error);
+      this.#line('error', message, { request, ...code, stack: stackOf(error) });
+    }
   }
 }
 

@@ -9,6 +9,8 @@ export interface ServeOptions {
   readonly port?: number;
   /** A unix socket to listen on, instead of host and port. */
   readonly uds?: string;
+  /** Who may connect to it, as for `chmod`: 0o660. Default: what the process's umask leaves. */
+  readonly udsPermissions?: number;
   /** A listening socket that is open already, by its file descriptor. */
   readonly fd?: number;
   /** Connections that may wait to be accepted. Default 2048. */
@@ -85,6 +87,8 @@ export interface ServeOptions {
   readonly certReqs?: 'none' | 'optional' | 'required';
   /** Default 'TLSv1.2'. */
   readonly tlsMinVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Cipher suites by OpenSSL's names. Default: Node's. */
+  readonly tlsCiphers?: string;
   /** HTTP/2 with TLS by negotiation ('tls'), also without TLS by prior knowledge ('prior-knowledge'), or 'off'. Default 'tls'. */
   readonly http2?: 'tls' | 'prior-knowledge' | 'off';
   /** Streams that an HTTP/2 client may have open at once. Default 100. */
@@ -108,12 +112,14 @@ export type ServerOptions = Required<
   Omit<
     ServeOptions,
     | 'uds'
+    | 'udsPermissions'
     | 'fd'
     | 'log'
     | 'certfile'
     | 'keyfile'
     | 'keyfilePassword'
     | 'caCerts'
+    | 'tlsCiphers'
     | 'healthPath'
     | 'livePath'
     | 'metricsPath'
@@ -124,11 +130,13 @@ export type ServerOptions = Required<
   readonly keyfile: string | null;
   readonly keyfilePassword: string | null;
   readonly caCerts: string | null;
+  readonly tlsCiphers: string | null;
   readonly healthPath: string | null;
   readonly livePath: string | null;
   readonly metricsPath: string | null;
   readonly accessLog: string | null;
   readonly uds: string | null;
+  readonly udsPermissions: number | null;
   readonly fd: number | null;
 };
 
@@ -165,6 +173,7 @@ const defaults = {
   keyfile: null,
   keyfilePassword: null,
   caCerts: null,
+  tlsCiphers: null,
   certReqs: 'none',
   tlsMinVersion: 'TLSv1.2',
   http2: 'tls',
@@ -176,6 +185,7 @@ const defaults = {
   serverHeader: true,
   dateHeader: true,
   uds: null,
+  udsPermissions: null,
   fd: null,
 } as const satisfies ServerOptions;
 
@@ -194,6 +204,7 @@ const texts = new Set([
   'keyfile',
   'keyfilePassword',
   'caCerts',
+  'tlsCiphers',
   'forwardedAllowIps',
   'forwardedParts',
   'proxyAllowIps',
@@ -215,7 +226,9 @@ export function resolveOptions(options: ServeOptions): ServerOptions {
   }
   if (options.uds !== undefined && options.fd !== undefined)
     throw badOption('uds', options.uds, 'either uds or fd, not both');
-  for (const name of ['keyfile', 'keyfilePassword', 'caCerts'] as const)
+  if (options.udsPermissions !== undefined && options.uds === undefined)
+    throw badOption('udsPermissions', options.udsPermissions, 'uds as well');
+  for (const name of ['keyfile', 'keyfilePassword', 'caCerts', 'tlsCiphers'] as const)
     if (options[name] !== undefined && options.certfile === undefined)
       throw badOption(name, options[name], 'certfile as well, TLS begins with it');
   if (options.certReqs !== undefined && options.certReqs !== 'none' && options.caCerts === undefined)
@@ -239,6 +252,9 @@ function checkOption(name: string, value: unknown): void {
   if (name === 'port') {
     if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 65535)
       throw badOption(name, value, 'an integer from 0 to 65535');
+  } else if (name === 'udsPermissions') {
+    if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 0o777)
+      throw badOption(name, value, 'permissions from 0 to 0o777');
   } else if (name in choices) {
     const known = choices[name]!;
     if (!known.includes(value as string))

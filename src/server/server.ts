@@ -8,7 +8,7 @@ import { Http1Connection } from './http1/connection.ts';
 import type { Http2Session } from './http2/session.ts';
 import { Lifespan } from './lifespan.ts';
 import { listen, urlOf } from './listening/listen.ts';
-import { type ServerLog, TextLog } from './log.ts';
+import { type ServerLog, silentLog, TextLog } from './log.ts';
 import { type Gathered, Metrics, type Snapshot } from './operations/metrics.ts';
 import { resolveOptions, type ServeOptions, type ServerOptions } from './options.ts';
 import type { ProxiedConnection } from './proxies/proxy-protocol.ts';
@@ -421,6 +421,14 @@ export class Server {
       if (this.#quiet) this.#onQuiet?.();
     });
   }
+}
+
+/** Throws what is wrong with the options, files of TLS included; opens nothing. */
+export async function checkServeOptions(options: ServeOptions): Promise<void> {
+  const resolved = resolveOptions(options);
+  createServices(async () => {}, resolved, silentLog, {}, new Scope(rootContext.scope));
+  if (resolved.proxyProtocol !== 'off') new TrustedAddresses('proxyAllowIps', resolved.proxyAllowIps);
+  if (resolved.certfile !== null) (await import('./listening/tls.ts')).secureContext(resolved);
 }
 
 /**

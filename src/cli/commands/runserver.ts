@@ -37,7 +37,8 @@ export const command: CommandDefinition<Options> = {
           );
       }
     }
-    const served: Record<string, unknown> = { host, port };
+    const accessLog = process.env['SOBAYA_ACCESS_LOG'] || '"%(r)s" %(s)s %(B)s bytes %(M)s ms';
+    const served: Record<string, unknown> = { host, port, accessLog };
     if (options.reload !== false && takesReload()) served['reload'] = true;
     return (await serve.run(context, served as never, [])) ?? 0;
   },

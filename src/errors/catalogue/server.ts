@@ -75,10 +75,31 @@ export const serverErrors = {
   }),
   SBY_SERVER_CANNOT_LISTEN: entry(OperationalError, {
     about: 'The operating system refused to open the listening socket.',
-    example: { address: '127.0.0.1:80', why: 'EACCES: permission denied' },
-    parts: ({ address, why }: { address: string; why: string }) => ({
+    example: {
+      address: '127.0.0.1:80',
+      why: 'listen EACCES: permission denied 127.0.0.1:80',
+      fix: 'Ports below 1024 need a privilege: take a port above and a proxy before it, let systemd open the socket, or give the process CAP_NET_BIND_SERVICE',
+    },
+    parts: ({ address, why, fix }: { address: string; why: string; fix: string }) => ({
       what: `Cannot listen on ${address}: ${why}`,
-      fix: 'Choose an address of this machine that you may open; ports below 1024 need a privilege',
+      fix,
+    }),
+  }),
+  SBY_SERVER_NO_SOCKET: entry(OperationalError, {
+    about: 'Where a unix socket is to be made there is a file that is none. It is left alone.',
+    example: { path: '/run/soba.sock' },
+    parts: ({ path }: { path: string }) => ({
+      what: `Cannot listen on ${path}: there is a file of this name that is no socket`,
+      fix: 'Remove it, or choose another path with --uds',
+    }),
+  }),
+  SBY_SERVER_RUNNING: entry(OperationalError, {
+    about: 'The file with the process number names a process that runs: another copy of the service.',
+    example: { path: '/run/soba.pid', pid: 4711 },
+    parts: ({ path, pid }: { path: string; pid: number }) => ({
+      what: `Process ${pid} runs already`,
+      where: path,
+      fix: 'Stop it, remove the file if it is another program, or choose another one with --pid-file',
     }),
   }),
   SBY_SERVER_BAD_OPTION: entry(ImproperlyConfigured, {

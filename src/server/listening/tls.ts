@@ -8,7 +8,7 @@ import type { ServerOptions } from '../options.ts';
 
 /** The files behind the TLS options, read and checked; each thing that can be wrong has its own message. */
 export function secureContext(options: ServerOptions): tls.SecureContextOptions & { readonly cert: Buffer } {
-  const { certfile, keyfile, keyfilePassword, caCerts, tlsMinVersion } = options;
+  const { certfile, keyfile, keyfilePassword, caCerts, tlsMinVersion, tlsCiphers } = options;
   const read = (option: string, path: string): Buffer => {
     try {
       return readFileSync(path);
@@ -22,6 +22,7 @@ export function secureContext(options: ServerOptions): tls.SecureContextOptions 
     cert,
     key: read('keyfile', keyPath),
     minVersion: tlsMinVersion,
+    ...(tlsCiphers === null ? {} : { ciphers: tlsCiphers }),
     ...(caCerts === null ? {} : { ca: read('caCerts', caCerts) }),
     ...(keyfilePassword === null ? {} : { passphrase: keyfilePassword }),
   };

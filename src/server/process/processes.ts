@@ -21,14 +21,15 @@ export function isSupervised(): boolean {
   return supervised;
 }
 
-/** Serves connections that the supervisor accepts, until it says stop; asks to be replaced in time. */
+/** Serves connections that the supervisor accepts, until it says stop; asks to be replaced in time. Gives the exit code. */
 export async function serveAsWorker(
   app: Application,
   serveOptions: ServeOptions,
   options: WorkerOptions = {},
-): Promise<void> {
+): Promise<number> {
   const server = new Server(app, serveOptions);
   await server.start(false);
   const worker = await import('./worker.ts');
   await worker.workUntilStopped(server, options);
+  return server.shutdownFailed ? 1 : 0;
 }

@@ -3,7 +3,12 @@ import { writeSync } from 'node:fs';
 import { type Runtime, Session } from 'node:inspector';
 import { parentPort, workerData } from 'node:worker_threads';
 
-const { beats, limit, probe } = workerData as { beats: Int32Array; limit: number; probe: string };
+const { beats, limit, probe, json } = workerData as {
+  beats: Int32Array;
+  limit: number;
+  probe: string;
+  json: boolean;
+};
 const step = Math.max(5, limit / 4);
 const bed = new Int32Array(new SharedArrayBuffer(4));
 
@@ -47,9 +52,12 @@ for (;;) {
   if (now - since < limit) continue;
   const where = await stack();
   if (Atomics.load(beats, 0) !== last) continue;
+  const message = `worker ${process.pid}: the event loop was blocked for ${Math.round(now - since)} ms by ${where}`;
   writeSync(
     2,
-    `error: worker ${process.pid}: the event loop was blocked for ${Math.round(now - since)} ms by ${where}\n`,
+    json
+      ? `${JSON.stringify({ time: new Date().toISOString(), level: 'error', pid: process.pid, message })}\n`
+      : `error: ${message}\n`,
   );
   process.kill(process.pid, 'SIGKILL');
 }

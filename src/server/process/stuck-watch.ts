@@ -7,7 +7,7 @@ const probeName = 'sobaya.server.stuck';
  * Ends this process when its event loop was blocked for `limit` ms, after having written the stack of what
  * blocked it to standard error. A process that is merely busy turns its loop and is left alone.
  */
-export function watchForBlocks(limit: number): { stop(): Promise<void> } {
+export function watchForBlocks(limit: number, json = false): { stop(): Promise<void> } {
   const beats = new Int32Array(new SharedArrayBuffer(4));
   // Called from the thread through the inspector, on top of the frames that block the loop.
   (globalThis as Record<symbol, unknown>)[Symbol.for(probeName)] = (): string => {
@@ -22,7 +22,7 @@ export function watchForBlocks(limit: number): { stop(): Promise<void> } {
   timer.unref();
   const extension = import.meta.filename.endsWith('.ts') ? '.ts' : '.js';
   const thread = new Worker(new URL(`./stuck-watch-thread${extension}`, import.meta.url), {
-    workerData: { beats, limit, probe: `globalThis[Symbol.for('${probeName}')]?.() ?? null` },
+    workerData: { beats, limit, json, probe: `globalThis[Symbol.for('${probeName}')]?.() ?? null` },
   });
   thread.on('error', () => {});
   thread.unref();

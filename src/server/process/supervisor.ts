@@ -1,10 +1,13 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import * as net from 'node:net';
 import { listen } from '../listening/listen.ts';
 import { type ServerLog, TextLog } from '../log.ts';
 import { resolveOptions, type ServeOptions } from '../options.ts';
+import { type Child, isServing } from './child.ts';
+import { Dealer } from './dealer.ts';
+import { FleetMetrics } from './fleet-metrics.ts';
 import { isMessage, type SupervisorMessage, type WorkerMessage } from './messages.ts';
-import { notifySystemd } from './systemd.ts';
+import { keepWatchdogQuiet, notifyReloading, notifySystemd } from './systemd.ts';
 
 export interface SupervisorOptions {
   /** How many workers serve. */
@@ -17,6 +20,10 @@ export interface SupervisorOptions {
   readonly serve: ServeOptions;
   /** A worker that was told to stop and has not ended after this many ms is killed. */
   readonly timeoutStop: number;
+  /** A worker that has not taken a connection for so many ms, stuck or stopped, is killed; 0 never. Default 0. */
+  readonly timeoutStuck?: number;
+  /** After the signal to stop, health checks fail for so many ms while everything is served as before. Default 0. */
+  readonly drainDelay?: number;
   /** Development: restart on changes, and outlive a worker that does not start. */
   readonly reload?: ReloadOptions | null;
 }
@@ -27,18 +34,10 @@ export interface ReloadOptions {
   readonly exclude: readonly string[];
 }
 
-interface Child {
-  readonly worker: ChildProcess;
-  readonly startedAt: number;
-  ready: boolean;
-  stopping: boolean;
-  killer: NodeJS.Timeout | null;
-  /** Connections on their way to it; if it dies before it has them, another worker gets them. */
-  readonly onTheWay: Map<number, net.Socket>;
-}
-
 /** A worker that ends sooner than this after its start is started again later and later. */
 const HEALTHY_AFTER = 2000;
+/** A worker that asked to be replaced, and could not be, is tried to be replaced again after this time. */
+const RECYCLE_AGAIN = 10_000;
 
 /**
  * Keeps workers running on one shared port: the supervisor accepts connections and deals them out in turn, so a
@@ -50,9 +49,8 @@ export class Supervisor {
   readonly #log: ServerLog;
   readonly #children = new Set<Child>();
   readonly #listener: net.Server;
-  /** Connections that came while no worker was ready. */
-  #waiting: net.Socket[] = [];
-  #turn = 0;
+  readonly #dealer = new Dealer(this.#children);
+  readonly #metrics = new FleetMetrics(this.#children);
   #url = '';
   #wanted: number;
   #stopping = false;
@@ -60,9 +58,11 @@ export class Supervisor {
   #failures = 0;
   #rolling: Promise<void> | null = null;
   #rollAgain = false;
-  #dealt = 0;
   #finish: (code: number) => void = () => {};
   #announced = false;
+  /** All workers of the start have come to serve. */
+  #complete = false;
+  #leaving: NodeJS.Timeout | null = null;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -70,31 +70,7 @@ export class Supervisor {
     this.#wanted = options.workers;
     this.#listener = net.createServer(
       { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
-      (socket) => this.#deal(socket),
-    );
-  }
-
-  /** Gives a connection to the next ready worker in turn. */
-  #deal(socket: net.Socket): void {
-    const ready: Child[] = [];
-    for (const child of this.#children)
-      if (child.ready && !child.stopping && child.worker.connected) ready.push(child);
-    const child = ready[this.#turn++ % ready.length];
-    if (child === undefined) {
-      this.#waiting.push(socket);
-      return;
-    }
-    // Not to be counted by the listener any more: the worker has it.
-    (socket as { server?: unknown }).server = null;
-    const id = ++this.#dealt;
-    child.onTheWay.set(id, socket);
-    // Our copy is kept until the worker says that it has its own: what is sent to a process that dies would be lost,
-    // and its client would wait for ever. An error here means just that; then 'exit' follows and deals it again.
-    child.worker.send(
-      { sobaya: 'connection', id } satisfies SupervisorMessage,
-      socket,
-      { keepOpen: true },
-      () => {},
+      (socket) => this.#dealer.deal(socket),
     );
   }
 
@@ -119,28 +95,71 @@ export class Supervisor {
       ['SIGUSR2', () => this.#tellAll({ sobaya: 'dump' })],
     ];
     for (const [signal, act] of signals) process.on(signal, act);
+    const quietWatchdog = keepWatchdogQuiet();
+    const stuckTimer = this.#watchForStuck();
     const watcher = this.#options.reload ? await this.#watch(this.#options.reload) : null;
     // The first alone: what keeps it from starting would keep the others too, and is to be said once.
     const first = await this.#start();
-    if (first) for (let index = this.#children.size; index < this.#wanted; index++) void this.#start();
+    if (first) {
+      const others = Array.from({ length: this.#wanted - this.#children.size }, () => this.#start());
+      void Promise.all(others).then((ready) => {
+        this.#complete = ready.every(Boolean);
+      });
+    }
     const code = await finished;
     await watcher?.close();
+    quietWatchdog();
+    clearInterval(stuckTimer);
     this.#listener.close();
-    for (const socket of this.#waiting) socket.destroy();
+    this.#dealer.close();
     for (const [signal, act] of signals) process.off(signal, act);
     return code;
   }
 
-  /** Stops gracefully; told a second time, at once. */
+  /**
+   * Stops gracefully; told a second time, at once. With a drain delay, health checks fail first and everything is
+   * served as before; told again, that is cut short.
+   */
   stop(): void {
     if (this.#stopping) {
       for (const child of this.#children) child.worker.kill('SIGKILL');
       return;
     }
+    const { drainDelay = 0 } = this.#options;
+    if (drainDelay > 0 && this.#announced && this.#leaving === null) {
+      this.#log.info(`Stopping in ${drainDelay / 1000} s; health checks fail from now on`);
+      this.#leaving = setTimeout(() => this.#stopNow(), drainDelay);
+      this.#tellAll({ sobaya: 'leave' });
+      return;
+    }
+    this.#stopNow();
+  }
+
+  #stopNow(): void {
+    if (this.#leaving !== null) clearTimeout(this.#leaving);
+    if (this.#stopping) return;
     this.#stopping = true;
     notifySystemd('STOPPING=1');
     if (this.#children.size === 0) this.#finish(this.#exitCode);
-    for (const child of this.#children) this.#stopChild(child, false);
+    for (const child of this.#children) this.#stopChild(child, 'stopped', false);
+  }
+
+  /** Kills workers that take no connections: blocked beyond what they notice themselves, or stopped by a signal. */
+  #watchForStuck(): NodeJS.Timeout | undefined {
+    const { timeoutStuck = 0 } = this.#options;
+    if (timeoutStuck === 0) return undefined;
+    // Later than the worker itself, which knows what blocks it and writes it to the log.
+    const limit = timeoutStuck + 2000;
+    return setInterval(() => {
+      for (const child of this.#children) {
+        const waits = this.#dealer.waits(child);
+        if (waits < limit || child.stopping !== null) continue;
+        this.#log.error(
+          `worker ${child.worker.pid}: has not taken a connection for ${Math.round(waits / 1000)} s and is killed`,
+        );
+        child.worker.kill('SIGKILL');
+      }
+    }, 1000);
   }
 
   /** One worker after the other is replaced: the old one stops when the new one serves. */
@@ -150,8 +169,10 @@ export class Supervisor {
       this.#rollAgain = true;
       return;
     }
+    notifyReloading();
     this.#rolling = this.#roll().finally(() => {
       this.#rolling = null;
+      if (!this.#stopping) notifySystemd('READY=1');
       if (this.#rollAgain) {
         this.#rollAgain = false;
         this.restart();
@@ -163,12 +184,13 @@ export class Supervisor {
     this.#log.info('Restarting the workers one by one');
     for (const child of [...this.#children]) {
       if (this.#stopping) return;
-      if (child.stopping) continue;
+      if (child.stopping !== null || !this.#children.has(child)) continue;
       if (!(await this.#start())) {
+        if (this.#stopping) return;
         this.#log.error('the new worker did not start: the old ones stay');
         return;
       }
-      this.#stopChild(child);
+      this.#stopChild(child, 'restarted');
       await this.#ended(child);
     }
     this.#log.info('All workers are new');
@@ -177,14 +199,14 @@ export class Supervisor {
   resize(workers: number): void {
     if (this.#stopping) return;
     this.#wanted = Math.max(1, workers);
-    const serving = [...this.#children].filter((child) => !child.stopping);
+    const serving = [...this.#children].filter((child) => child.stopping === null);
     this.#log.info(`${this.#wanted} workers`);
     for (let index = serving.length; index < this.#wanted; index++) void this.#start();
-    for (const child of serving.slice(this.#wanted)) this.#stopChild(child);
+    for (const child of serving.slice(this.#wanted)) this.#stopChild(child, 'resized');
   }
 
   #tellAll(message: SupervisorMessage): void {
-    for (const { worker } of this.#children) if (worker.connected) worker.send(message);
+    for (const { worker } of this.#children) if (worker.connected) worker.send(message, () => {});
   }
 
   /** Starts a worker; resolves to whether it came to serve. */
@@ -196,9 +218,10 @@ export class Supervisor {
       worker,
       startedAt: Date.now(),
       ready: false,
-      stopping: false,
+      stopping: null,
       killer: null,
       onTheWay: new Map(),
+      counters: null,
     };
     this.#children.add(child);
     return new Promise((resolve) => {
@@ -208,15 +231,13 @@ export class Supervisor {
           child.ready = true;
           this.#failures = 0;
           this.#announce();
-          const waiting = this.#waiting;
-          this.#waiting = [];
-          for (const socket of waiting) this.#deal(socket);
+          if (this.#leaving !== null) worker.send({ sobaya: 'leave' } satisfies SupervisorMessage);
+          this.#dealer.serving();
           resolve(true);
-        } else if (message.sobaya === 'accepted') {
-          // Closes our copy of the descriptor alone; the connection goes on in the worker.
-          child.onTheWay.get(message.id)?.destroy();
-          child.onTheWay.delete(message.id);
-        } else this.#recycle(child, message.why);
+        } else if (message.sobaya === 'accepted') this.#dealer.accepted(child, message.id);
+        else if (message.sobaya === 'scrape') void this.#metrics.answer(child, message.id);
+        else if (message.sobaya === 'report') this.#metrics.report(child, message.id, message.snapshot);
+        else this.#recycle(child, message.why);
       });
       worker.on('error', (error) => this.#log.error(`worker ${worker.pid}: ${error.message}`));
       worker.on('exit', (code, signal) => {
@@ -235,17 +256,19 @@ export class Supervisor {
   }
 
   #recycle(child: Child, why: string): void {
-    if (child.stopping || this.#stopping) return;
+    if (child.stopping !== null || this.#stopping || !this.#children.has(child)) return;
     this.#log.info(`Worker ${child.worker.pid} is replaced: ${why}`);
     void this.#start().then((ready) => {
-      if (ready) this.#stopChild(child);
+      if (ready) this.#stopChild(child, 'recycled');
+      else setTimeout(() => this.#recycle(child, why), RECYCLE_AGAIN).unref();
     });
   }
 
-  #stopChild(child: Child, drain = true): void {
-    if (child.stopping) return;
-    child.stopping = true;
-    if (child.worker.connected) child.worker.send({ sobaya: 'stop', drain } satisfies SupervisorMessage);
+  #stopChild(child: Child, why: string, drain = true): void {
+    if (child.stopping !== null) return;
+    child.stopping = why;
+    if (child.worker.connected)
+      child.worker.send({ sobaya: 'stop', drain } satisfies SupervisorMessage, () => {});
     else child.worker.kill('SIGTERM');
     child.killer = setTimeout(() => {
       this.#log.warn(`Worker ${child.worker.pid} did not stop in time and is killed`);
@@ -261,24 +284,27 @@ export class Supervisor {
   #exited(child: Child, code: number | null, signal: string | null): void {
     const { worker } = child;
     this.#children.delete(child);
-    const lost = [...child.onTheWay.values()];
-    child.onTheWay.clear();
-    for (const socket of lost) this.#deal(socket);
+    this.#dealer.ended(child);
+    this.#metrics.ended(child, child.stopping ?? signal ?? `exit ${code}`);
     if (child.killer !== null) clearTimeout(child.killer);
     if (this.#stopping) {
+      if (child.ready && code !== null && this.#exitCode === 0) this.#exitCode = code;
       if (this.#children.size === 0) this.#finish(this.#exitCode);
       return;
     }
-    if (child.stopping) return;
+    if (child.stopping !== null) return;
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-    if (!child.ready && !this.#announced && !this.#options.reload) {
-      // It never served: the next one would not either. Its own message has been printed.
-      this.#exitCode = code === null || code === 0 ? 1 : code;
-      this.stop();
-      return;
-    }
     if (!child.ready && this.#options.reload) {
       this.#log.info('Waiting for a change');
+      return;
+    }
+    const served = [...this.#children].some(isServing);
+    if (!child.ready && (!this.#complete || (!served && code !== null))) {
+      // It could not start, and nothing is served: the next one could not either, and whoever started this process
+      // is to know. Its own message has been printed. Later, while others serve, it is tried again.
+      if (served) this.#log.error(`Worker ${worker.pid} did not start (${how}): stopping all`);
+      this.#exitCode = code === null || code === 0 ? 1 : code;
+      this.#stopNow();
       return;
     }
     if (!child.ready && this.#rolling !== null) return;
@@ -287,7 +313,7 @@ export class Supervisor {
     this.#failures = soon ? this.#failures + 1 : 0;
     const delay = soon ? Math.min(10_000, 100 * 2 ** this.#failures) : 0;
     setTimeout(() => {
-      const serving = [...this.#children].filter((other) => !other.stopping).length;
+      const serving = [...this.#children].filter((other) => other.stopping === null).length;
       if (!this.#stopping && serving < this.#wanted) void this.#start();
     }, delay);
   }
@@ -297,7 +323,7 @@ export class Supervisor {
     return watchSources(reload, (path) => {
       if (this.#stopping) return;
       this.#log.info(`${path} changed, reloading`);
-      for (const child of this.#children) this.#stopChild(child, false);
+      for (const child of this.#children) this.#stopChild(child, 'reloaded', false);
       void this.#start();
     });
   }

@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { JsonLog } from '../log.ts';
+import type { Gathered } from '../operations/metrics.ts';
 import type { Server } from '../server.ts';
 import { isMessage, type SupervisorMessage, type WorkerMessage } from './messages.ts';
 import { watchForBlocks } from './stuck-watch.ts';
@@ -20,6 +22,8 @@ export async function workUntilStopped(server: Server, options: WorkerOptions = 
   const tell = (message: WorkerMessage): void => {
     if (process.connected) process.send?.(message);
   };
+  const scrapes = new Map<number, (gathered: Gathered) => void>();
+  let scraped = 0;
   let asked = false;
   const recycle = (why: string): void => {
     if (asked) return;
@@ -40,7 +44,19 @@ export async function workUntilStopped(server: Server, options: WorkerOptions = 
       return;
     }
     if (message.sobaya === 'stop') void server.close({ drain: message.drain });
-    else server.dump();
+    else if (message.sobaya === 'leave') server.leave();
+    else if (message.sobaya === 'report')
+      tell({ sobaya: 'report', id: message.id, snapshot: server.metrics() });
+    else if (message.sobaya === 'metrics') {
+      scrapes.get(message.id)?.(message.gathered);
+      scrapes.delete(message.id);
+    } else server.dump();
+  });
+  server.gatherMetricsWith(() => {
+    return new Promise((resolve) => {
+      scrapes.set(++scraped, resolve);
+      tell({ sobaya: 'scrape', id: scraped });
+    });
   });
   // Without its supervisor nobody would stop this process.
   process.on('disconnect', stop);
@@ -71,9 +87,10 @@ export async function workUntilStopped(server: Server, options: WorkerOptions = 
     );
   }
   for (const timer of timers) timer.unref();
-  const watch = timeoutStuck > 0 ? watchForBlocks(timeoutStuck) : null;
+  const watch = timeoutStuck > 0 ? watchForBlocks(timeoutStuck, server.log instanceof JsonLog) : null;
   tell({ sobaya: 'ready' });
   await server.closed;
+  if (server.options.metricsPath !== null) tell({ sobaya: 'report', id: 0, snapshot: server.metrics() });
   await watch?.stop();
   for (const timer of timers) clearTimeout(timer);
   process.off('SIGINT', ignore).off('SIGHUP', ignore).off('SIGTERM', stop);
