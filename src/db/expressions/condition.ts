@@ -98,17 +98,20 @@ export function subqueryGiven(outer: Query, source: QuerySource, slot: number): 
 interface Sign {
   readonly current: boolean;
   readonly branch: boolean;
+  /** In an expression (a case, the filter of an aggregate) a condition is about the joined rows themselves. */
+  readonly whole?: boolean;
 }
 
 /** One lookup as SQL. Negated lookups over many rows become EXISTS, as excluding a row must look at all of them. */
 export function leaf(r: Resolver, key: string, given: (query: Query) => Given, sign: Sign): Node {
   const { query } = r;
-  const hop = sign.branch ? query.manyHop(key) : null;
+  const hop = sign.branch && sign.whole !== true ? query.manyHop(key) : null;
   if (hop !== null) return splitExclude(r, key, hop, given);
   const target = query.walk(key, r.reuse);
   const site = { path: key, relation: target.relation };
-  const { node, lookup } = lookupNode(target.node, target.rest, given(query), site);
-  if (!sign.current || target.annotation !== null || lookup === 'isnull') return node;
+  const value = given(query);
+  const { node, lookup } = lookupNode(target.node, target.rest, value, site);
+  if (!sign.current || target.annotation !== null || lookup === 'isnull' || value.tag === 'null') return node;
   // NOT (x = 1) is unknown where x is NULL, yet such a row does not have x = 1: it belongs to the answer.
   const extra: Node[] = [];
   const column = innermost(target.node);
@@ -140,11 +143,12 @@ function splitExclude(r: Resolver, key: string, hop: ManyHop, given: (query: Que
   let sub: Query;
   // If the same filter() already speaks of one of the many rows, it is that row which is excluded.
   const same = [...query.joins.values()].find(
-    (join) =>
+    (join, at) =>
       join.parent === alias &&
       join.key === hop.key &&
       join.meta === hop.meta &&
-      (r.reuse === null || r.reuse.has(join.alias)),
+      (r.reuse === null || r.reuse.has(join.alias)) &&
+      firstOfItsTable(query, hop, at),
   );
   // Every alias of the inner query hangs on its first table.
   const demanded = [...condition.demands()].some((one) => one === inner.base || inner.joins.has(one));
@@ -164,6 +168,15 @@ function splitExclude(r: Resolver, key: string, hop: ManyHop, given: (query: Que
   }
   sub.where.unshift(restrict);
   return new ExistsNode(sub);
+}
+
+/**
+ * Django speaks of the same row only through the first join of a table (its alias is the table's name then), or one
+ * that stands at the place where the subquery's own join would.
+ */
+function firstOfItsTable(query: Query, hop: ManyHop, at: number): boolean {
+  const before = [query.meta, ...[...query.joins.values()].slice(0, at).map((join) => join.meta)];
+  return !before.includes(hop.meta) || (hop.from === hop.meta && at === hop.prefix.length);
 }
 
 function equal(left: ColumnNode, right: ColumnNode): Node {
@@ -186,7 +199,7 @@ export class ExistsNode extends SubNode {
     super((c) => selectSql(query, c, 'exists'), [], BOOLEAN);
   }
   override sql(c: Parameters<Node['sql']>[0]): string {
-    return `EXISTS ${super.sql(c)}`;
+    return c.lift === null ? `EXISTS ${super.sql(c)}` : c.lift.column(this);
   }
   override demands(): ReadonlySet<string> {
     return NOTHING;
@@ -252,7 +265,7 @@ export class ConditionTree {
 
   resolveTree(r: Resolver, sign: Sign): Node {
     const current = sign.current !== this.negated;
-    const inner: Sign = { current, branch: sign.branch || this.negated };
+    const inner: Sign = { ...sign, current, branch: sign.branch || this.negated };
     const children: Node[] = [];
     for (const part of this.parts) {
       if (part instanceof ConditionTree) children.push(part.resolveTree(r, inner));
@@ -312,6 +325,6 @@ export class ConditionExpr extends Expr {
     this.tree.write(w);
   }
   resolve(r: Resolver): Node {
-    return this.tree.resolveTree({ ...r, reuse: r.reuse }, { current: false, branch: false });
+    return this.tree.resolveTree(r, { current: false, branch: false, whole: true });
   }
 }

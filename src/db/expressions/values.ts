@@ -110,7 +110,7 @@ class CaseExpr extends Expr {
     w.text += 'END';
   }
   resolve(r: Resolver): Node {
-    const sign = { current: false, branch: false };
+    const sign = { current: false, branch: false, whole: true };
     const cases = this.cases.map(({ condition, then }) => {
       const when = condition instanceof ConditionTree ? condition.resolveTree(r, sign) : condition.resolve(r);
       return [when, then.resolve(r)] as const;

@@ -105,6 +105,12 @@ function decodeDate(raw: unknown): string {
   return String(raw).slice(0, 10);
 }
 
+/** Without zeros at the end of the fraction, which databases differ about. */
+function decodeTime(raw: unknown): string {
+  const text = String(raw);
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+}
+
 /** Milliseconds; SQLite keeps microseconds in an integer, PostgreSQL answers ISO-like interval text. */
 export function decodeDuration(raw: unknown): number {
   if (typeof raw === 'number') return raw / 1000;
@@ -199,7 +205,7 @@ const kinds = {
     family: 'time',
     expected: () => "a time of day such as '12:30' or '12:30:59.5'",
     accepts: (value) => typeof value === 'string' && TIME.test(value),
-    decode: (raw: unknown) => String(raw),
+    decode: decodeTime,
   },
   dateTime: {
     family: 'dateTime',

@@ -2,17 +2,9 @@ import { fault } from '../../errors/index.ts';
 import type { Row } from '../backends/base.ts';
 import { type Expr, Writer } from '../expressions/expression.ts';
 import type { Compiler } from '../sql/compiler.ts';
-import {
-  AggregateNode,
-  CaseNode,
-  CombineNode,
-  FuncNode,
-  LiteralNode,
-  type Node,
-  WindowNode,
-} from '../sql/nodes.ts';
+import { Node } from '../sql/nodes.ts';
 import type { Query } from '../sql/query.ts';
-import { selectSql } from '../sql/select.ts';
+import { selection, selectSql } from '../sql/select.ts';
 import { decoder } from './hydrate.ts';
 import { asExpr, type QuerySetImpl } from './queryset.ts';
 import { run } from './route.ts';
@@ -74,11 +66,16 @@ export async function aggregate(
 }
 
 function aggregateSql(query: Query, nodes: readonly Node[], c: Compiler): string {
+  if (query.combination !== null)
+    throw fault('SBY_DB_BAD_QUERY', {
+      model: query.meta.label,
+      problem: 'cannot aggregate after union(), intersection() or difference()',
+      fix: 'Filter by the keys of the combined rows: filter({ pk__in: … }).aggregate(…)',
+    });
   const nested =
     query.sliced ||
     query.distinct !== false ||
     query.groupBy !== null ||
-    query.combination !== null ||
     hasAggregates(query);
   if (!nested) {
     query.order = [];
@@ -86,63 +83,42 @@ function aggregateSql(query: Query, nodes: readonly Node[], c: Compiler): string
   }
   // The rows first, as a table of their own; then the aggregates over its columns.
   const inner: Node[] = [];
-  const outer = nodes.map((node) => lift(node, inner));
-  const columns = inner.map(
-    (node, i) => new FuncNode('as', [node], node.output, false, ([x]) => `${x} AS c${i}`),
-  );
-  const own =
-    query.distinct === true && query.values === null
-      ? query.meta.columns.map((field) => query.column(query.base, field))
-      : [];
-  const base =
-    columns.length > 0 || own.length > 0 ? [...columns, ...own] : [query.column(query.base, query.meta.pk)];
-  const rows = selectSql(query, c, query.sliced ? 'subquery' : 'count', base.map(grouped));
-  return `SELECT ${outer.map((node) => node.sql(c)).join(',')} FROM (${rows}) s`;
+  c.lift = {
+    takes: (alias) => alias === query.base || query.joins.has(alias),
+    inside: false,
+    column(node) {
+      let at = inner.indexOf(node as Node);
+      if (at < 0) at = inner.push(node as Node) - 1;
+      return `s.c${at}`;
+    },
+  };
+  const outer = nodes.map((node) => node.sql(c)).join(',');
+  c.lift = null;
+  // Which rows are equal is a matter of all that was selected.
+  const own = query.distinct === true ? selection(query).columns.map(({ node }) => node) : [];
+  const columns: Node[] = [...inner.map((node, i) => new NamedNode(node, `c${i}`)), ...own];
+  if (columns.length === 0) columns.push(query.column(query.base, query.meta.pk));
+  const rows = selectSql(query, c, query.sliced ? 'subquery' : 'count', columns);
+  return `SELECT ${outer} FROM (${rows}) s`;
 }
 
-/** An `x AS c0` groups by x. */
-function grouped(node: Node): Node {
-  if (!(node instanceof FuncNode) || node.name !== 'as') return node;
-  const [child] = node.children as [Node];
-  Object.defineProperty(node, 'groupBy', { value: () => child.groupBy() });
-  return node;
+/** `x AS c0`, which groups by x. */
+class NamedNode extends Node {
+  readonly output: Node['output'];
+  readonly name: string;
+  constructor(node: Node, name: string) {
+    super([node]);
+    this.output = node.output;
+    this.name = name;
+  }
+  override groupBy(): readonly Node[] {
+    return (this.children[0] as Node).groupBy();
+  }
+  sql(c: Compiler): string {
+    return `${(this.children[0] as Node).sql(c)} AS ${this.name}`;
+  }
 }
 
 function hasAggregates(query: Query): boolean {
   return query.where.some((node) => node.aggregate);
-}
-
-/** Replaces what an aggregate is over by a column of the inner SELECT. */
-function lift(node: Node, inner: Node[]): Node {
-  if (node instanceof AggregateNode) {
-    const column = (child: Node): Node => {
-      const at = inner.push(child) - 1;
-      return new LiteralNode(`s.c${at}`, child.output);
-    };
-    const conditions = node.condition === null ? 0 : 1;
-    const args = node.children.slice(0, node.children.length - node.order.length - conditions);
-    if (node.children.some((child) => child.aggregate) || args.length > 0 || node.condition !== null)
-      return new AggregateNode(
-        node.name,
-        args.map(column),
-        node.output,
-        node.distinct,
-        node.condition === null ? null : column(node.condition),
-      );
-    return node;
-  }
-  if (node instanceof CombineNode) {
-    const [left, right] = node.children as [Node, Node];
-    return new CombineNode(node.operator, lift(left, inner), lift(right, inner), node.output);
-  }
-  if (node instanceof FuncNode)
-    return new FuncNode(
-      node.name,
-      node.children.map((child) => lift(child, inner)),
-      node.output,
-      node.strict,
-      node.template,
-    );
-  if (node instanceof CaseNode || node instanceof WindowNode) return node;
-  return node;
 }

@@ -14,6 +14,16 @@ interface Param {
 const OPEN = '\u0001';
 const CLOSE = '\u0002';
 
+/** What the outer part of `SELECT SUM(s.c0) FROM (SELECT … AS c0) s` needs from the inner one. */
+export interface Lift {
+  /** Whether a table of this alias belongs to the inner query. */
+  takes(alias: string): boolean;
+  /** Whether an aggregate is being written: one inside of it is computed in the inner query. */
+  inside: boolean;
+  /** The name of what the inner query computes. */
+  column(node: object): string;
+}
+
 /** Binds the values of one execution. */
 export type Bind = (values: readonly unknown[]) => unknown[];
 
@@ -23,6 +33,8 @@ export type Bind = (values: readonly unknown[]) => unknown[];
  */
 export class Compiler {
   readonly dialect: Dialect;
+  /** While set, columns of the query inside are written as columns of a subquery. */
+  lift: Lift | null = null;
   readonly #params: Param[] = [];
 
   constructor(dialect: Dialect) {

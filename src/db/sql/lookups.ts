@@ -499,6 +499,9 @@ export class SubNode extends FuncNode {
   constructor(sql: (c: Compiler) => string, children: readonly Node[], output: ValueField | null = null) {
     super('subquery', children, output, false, (_, c) => `(${sql(c)})`);
   }
+  override sql(c: Compiler): string {
+    return c.lift === null ? super.sql(c) : c.lift.column(this);
+  }
   override groupBy(): readonly Node[] {
     return this.children.flatMap((child) => child.groupBy());
   }
@@ -627,7 +630,8 @@ function jsonLookup(base: Node, path: readonly string[], lookup: string, given: 
           const keys = `ARRAY(SELECT jsonb_array_elements_text(${r}::jsonb))`;
           return `${x} ${all ? '?&' : '?|'} ${keys}`;
         }
-        const known = `(SELECT x.key FROM json_each(${x}) x)`;
+        // A scalar gives one row, without a key.
+        const known = `(SELECT x.key FROM json_each(${x}) x WHERE x.key IS NOT NULL)`;
         return all
           ? `NOT EXISTS (SELECT 1 FROM json_each(${r}) k WHERE k.value NOT IN ${known})`
           : `EXISTS (SELECT 1 FROM json_each(${r}) k WHERE k.value IN ${known})`;

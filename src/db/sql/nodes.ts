@@ -75,6 +75,7 @@ export class ColumnNode extends Node {
     return new Set([this.alias]);
   }
   sql(c: Compiler): string {
+    if (c.lift?.takes(this.alias)) return c.lift.column(this);
     return `${this.alias}.${c.quote(this.field.column)}`;
   }
 }
@@ -175,6 +176,17 @@ export class AggregateNode extends Node {
     return [];
   }
   sql(c: Compiler): string {
+    const { lift } = c;
+    if (lift === null) return this.#sql(c);
+    if (lift.inside) return lift.column(this);
+    lift.inside = true;
+    try {
+      return this.#sql(c);
+    } finally {
+      lift.inside = false;
+    }
+  }
+  #sql(c: Compiler): string {
     const own = this.children.slice(
       0,
       this.children.length - this.order.length - (this.condition === null ? 0 : 1),
@@ -284,6 +296,7 @@ export class WindowNode extends Node {
     this.frame = frame;
   }
   sql(c: Compiler): string {
+    if (c.lift !== null) return c.lift.column(this);
     const parts: string[] = [];
     if (this.partition.length > 0)
       parts.push(`PARTITION BY ${this.partition.map((p) => p.sql(c)).join(',')}`);

@@ -92,6 +92,9 @@ export interface HopStep {
   readonly multi: boolean;
 }
 
+/** A foreign key followed backwards: over a many-to-many field or over the table between it is the same join. */
+const reverseKey = (via: ForeignKeyField): string => `<${via.name}`;
+
 /** How a relation field of `meta` is followed. */
 export function hopOf(field: ForeignKeyField | ManyToManyField | ReverseField): HopStep[] {
   if (field instanceof ForeignKeyField)
@@ -112,7 +115,7 @@ export function hopOf(field: ForeignKeyField | ManyToManyField | ReverseField): 
     if (via instanceof ForeignKeyField)
       return [
         {
-          key: field.name,
+          key: reverseKey(via),
           meta,
           parentColumn: via.target,
           column: via,
@@ -130,7 +133,7 @@ export function hopOf(field: ForeignKeyField | ManyToManyField | ReverseField): 
   } else through = throughOf(field, false);
   const { meta, near, far } = through;
   return [
-    { key: field.name, meta, parentColumn: near.target, column: near, nullable: true, multi: true },
+    { key: reverseKey(near), meta, parentColumn: near.target, column: near, nullable: true, multi: true },
     {
       key: far.name,
       meta: metaOf(far.to),

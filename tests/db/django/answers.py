@@ -3,6 +3,8 @@ queries.json, and writes Django's answers to answers.json. Needs Debian's python
 second half python3-psycopg2 and a server at 127.0.0.1:5432.
 
     node tests/db/django/queries.ts && /usr/bin/python3 tests/db/django/answers.py
+
+With --ask it answers queries from standard input, one a line, as fuzz.ts asks them.
 """
 import datetime as dt
 import decimal
@@ -12,10 +14,13 @@ import operator
 import os
 import sys
 import types
+import uuid
 
 import django
+import pytz
 from django.conf import settings
 
+NAME = "sobaya_django_answers_%d" % os.getpid()
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATABASES = {"sqlite": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 try:
@@ -23,11 +28,11 @@ try:
 
     admin = psycopg2.connect(host="127.0.0.1", user="postgres", dbname="postgres")
     admin.autocommit = True
-    admin.cursor().execute("DROP DATABASE IF EXISTS sobaya_django_answers")
-    admin.cursor().execute("CREATE DATABASE sobaya_django_answers")
+    admin.cursor().execute("DROP DATABASE IF EXISTS %s" % NAME)
+    admin.cursor().execute("CREATE DATABASE %s" % NAME)
     DATABASES["postgresql"] = {
         "ENGINE": "django.db.backends.postgresql", "HOST": "127.0.0.1", "USER": "postgres",
-        "NAME": "sobaya_django_answers",
+        "NAME": NAME,
     }
 except Exception as error:  # no server, no driver: SQLite's answers only
     print("no PostgreSQL:", error, file=sys.stderr)
@@ -99,7 +104,80 @@ class Node(Base):
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="kids")
 
 
-MODELS = {m.__name__: m for m in (Company, Author, Profile, Tag, Article, Comment, Node)}
+class Person(Base):
+    name = models.CharField(max_length=100)
+    friends = models.ManyToManyField("self")
+    follows = models.ManyToManyField("self", symmetrical=False, related_name="followers")
+
+
+class Club(Base):
+    name = models.CharField(max_length=100)
+    members = models.ManyToManyField(Person, through="Membership", through_fields=("club", "person"), related_name="clubs")
+
+
+class Membership(Base):
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="memberships")
+    club = models.ForeignKey(Club, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, null=True)
+    joined = models.DateField(null=True)
+    inviter = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="invited")
+
+    class Meta(Base.Meta):
+        abstract = False
+        ordering = ["-joined", "id"]
+
+
+class Event(Base):
+    name = models.CharField(max_length=100)
+    day = models.DateField(null=True)
+    at = models.TimeField(null=True)
+    start = models.DateTimeField(null=True)
+    stop = models.DateTimeField(null=True)
+    lasts = models.DurationField(null=True)
+    amount = models.DecimalField(max_digits=12, decimal_places=3, null=True)
+    big = models.BigIntegerField(null=True)
+    small = models.SmallIntegerField()
+    ratio = models.FloatField(null=True)
+    flag = models.BooleanField(null=True)
+    code = models.UUIDField(null=True)
+    meta = models.JSONField(null=True)
+    host = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="events")
+
+
+class Place(Base):
+    name = models.CharField(max_length=100)
+    city = models.CharField(max_length=100, null=True)
+    owner = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="places")
+
+
+class Restaurant(Place):
+    seats = models.IntegerField()
+    chef = models.ForeignKey(Person, null=True, on_delete=models.SET_NULL, related_name="kitchens")
+
+
+class Noodles(Restaurant):
+    flour = models.CharField(max_length=50)
+
+
+class Visit(Base):
+    place = models.ForeignKey(Place, on_delete=models.CASCADE, related_name="visits")
+    restaurant = models.ForeignKey(Restaurant, null=True, on_delete=models.CASCADE, related_name="dinners")
+    stars = models.IntegerField(null=True)
+
+
+MODELS = {m.__name__: m for m in (Company, Author, Profile, Tag, Article, Comment, Node, Person, Club, Membership, Event, Place, Restaurant, Noodles, Visit)}
+if "postgresql" in DATABASES:
+    from django.contrib.postgres import aggregates as pg_aggregates, search as pg_search
+    from django.contrib.postgres.fields import ArrayField
+
+    class Shelf(Base):
+        name = models.CharField(max_length=100)
+        labels = ArrayField(models.CharField(max_length=50), null=True)
+        numbers = ArrayField(models.IntegerField(), default=list)
+        grid = ArrayField(ArrayField(models.IntegerField()), null=True)
+        text = models.TextField()
+
+    MODELS["Shelf"] = Shelf
 ERRORS = {
     FieldError: "FieldError", ObjectDoesNotExist: "DoesNotExist", MultipleObjectsReturned: "MultipleObjectsReturned",
 }
@@ -119,10 +197,56 @@ def revive(value):
             return dt.date.fromisoformat(inner)
         if key == "$decimal":
             return decimal.Decimal(inner)
+        if key == "$time":
+            return dt.time.fromisoformat(inner)
+        if key == "$duration":
+            return dt.timedelta(milliseconds=inner)
+        if key == "$uuid":
+            return uuid.UUID(inner)
+        if key == "$big":
+            return int(inner)
         if key == "$F":
             return models.F(inner)
         if key == "$Value":
-            return models.Value(revive(inner))
+            value = revive(inner)
+            return models.Value(value, output_field=models.DurationField()) if isinstance(value, dt.timedelta) else models.Value(value)
+        if key == "$Cast":
+            return functions.Cast(revive(inner[0]), CASTS[inner[1]]())
+        if key == "$Trunc":
+            path, part, zone = inner
+            return functions.Trunc(revive(path), part, tzinfo=pytz.timezone(zone) if zone else None)
+        if key == "$Extract":
+            path, part, zone = inner
+            return functions.Extract(revive(path), part, tzinfo=pytz.timezone(zone) if zone else None)
+        if key == "$Window":
+            expression, partition, order, frame = inner
+            options = {}
+            if partition:
+                options["partition_by"] = [models.F(p) for p in partition]
+            if order:
+                options["order_by"] = [models.F(o[1:]).desc() if o.startswith("-") else models.F(o).asc() for o in order]
+            if frame:
+                options["frame"] = (models.RowRange if frame[0] == "rows" else models.ValueRange)(start=frame[1], end=frame[2])
+            return models.Window(expression=revive(expression), **options)
+        if key == "$pgagg":
+            name, path, *rest = inner
+            options = {k: revive(v) for k, v in (rest[0] if rest else {}).items()}
+            if "orderBy" in options:
+                options["ordering"] = options.pop("orderBy")
+            return getattr(pg_aggregates, name)(revive(path), **options)
+        if key == "$SearchVector":
+            fields, options = inner
+            return pg_search.SearchVector(*fields, **options)
+        if key == "$SearchQuery":
+            text, options = inner
+            options = dict(options)
+            if "type" in options:
+                options["search_type"] = options.pop("type")
+            return pg_search.SearchQuery(text, **options)
+        if key == "$SearchRank":
+            return pg_search.SearchRank(revive(inner[0]), revive(inner[1]))
+        if key == "$SearchHeadline":
+            return pg_search.SearchHeadline(inner[0], revive(inner[1]), **inner[2])
         if key == "$OuterRef":
             return models.OuterRef(inner)
         if key == "$q":
@@ -135,10 +259,13 @@ def revive(value):
             return ~revive(inner)
         if key == "$op":
             sign, left, right = inner
-            return {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "%": operator.mod}[sign](revive(left), revive(right))
+            return {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "%": operator.mod, "^": operator.pow, "&": lambda a, b: a.bitand(b), "|": lambda a, b: a.bitor(b)}[sign](revive(left), revive(right))
         if key == "$agg":
             name, path, *rest = inner
             options = {k: revive(v) for k, v in (rest[0] if rest else {}).items()}
+            if "default" in options:
+                default = options.pop("default")
+                return functions.Coalesce(getattr(models, name)(revive(path), **options), models.Value(default) if not hasattr(default, "resolve_expression") else default)
             return getattr(models, name)(revive(path), **options)
         if key == "$fn":
             name, *args = inner
@@ -157,12 +284,25 @@ def revive(value):
             return MODELS[model].objects.get(pk=pk)
         if key == "$desc":
             return models.F(inner).desc()
+        if key == "$ascNullsFirst":
+            return models.F(inner).asc(nulls_first=True)
+        if key == "$descNullsFirst":
+            return models.F(inner).desc(nulls_first=True)
+        if key == "$exprAsc":
+            return revive(inner).asc()
+        if key == "$exprDesc":
+            return revive(inner).desc()
         if key == "$ascNullsLast":
             return models.F(inner).asc(nulls_last=True)
         if key == "$descNullsLast":
             return models.F(inner).desc(nulls_last=True)
     return {k: revive(v) for k, v in value.items()}
 
+
+CASTS = {
+    "text": models.TextField, "integer": models.IntegerField, "float": models.FloatField, "date": models.DateField,
+    "decimal": lambda: models.DecimalField(max_digits=20, decimal_places=6),
+}
 
 SNAKE = {
     "orderBy": "order_by", "valuesList": "values_list", "selectRelated": "select_related", "prefetchRelated": "prefetch_related",
@@ -177,6 +317,13 @@ def queryset(spec, alias):
     for name, *args in calls:
         if name == "slice":
             result = result[args[0]:args[1]]
+            continue
+        if name in ("dates", "datetimes"):
+            field, kind, order, *zone = args
+            result = getattr(result, name)(field, kind, order=order, **({"tzinfo": pytz.timezone(zone[0])} if zone else {}))
+            continue
+        if name == "valuesExpr":
+            result = result.values(*args[0], **{k: revive(v) for k, v in args[1].items()})
             continue
         if name in ("filter", "exclude", "get"):
             positional = [revive(a) for a in args if len(a) == 1 and next(iter(a)).startswith("$")]
@@ -203,6 +350,12 @@ def plain(value):
         return {"$datetime": value.astimezone(dt.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
     if isinstance(value, dt.date):
         return {"$date": value.isoformat()}
+    if isinstance(value, dt.time):
+        return {"$time": value.isoformat()}
+    if isinstance(value, dt.timedelta):
+        return {"$duration": value / dt.timedelta(milliseconds=1)}
+    if isinstance(value, uuid.UUID):
+        return str(value)
     if isinstance(value, decimal.Decimal):
         return {"$decimal": format(value.normalize(), "f")}
     if isinstance(value, float):
@@ -226,21 +379,30 @@ def answer(spec, alias):
             if isinstance(error, cls):
                 return {"raises": name}
     except Exception as error:
+        if connections[alias].vendor == "postgresql":
+            connections[alias].close()
         return {"fails": type(error).__name__ + ": " + str(error)}
 
 
 def build(alias):
     with connections[alias].schema_editor() as editor:
-        for model in MODELS.values():
-            editor.create_model(model)
+        for name, model in MODELS.items():
+            if name != "Shelf" or alias == "postgresql":
+                editor.create_model(model)
     data = json.load(open(os.path.join(HERE, "data.json")))
     for name, rows in data.items():
+        if name == "Shelf" and alias != "postgresql":
+            continue
+        later = []
         for row in rows:
-            tags = row.pop("tags", None)
-            instance = MODELS[name](**{("%s_id" % k if k in ("company", "author", "article", "editor", "parent") else k): revive(v) for k, v in row.items()})
+            many = {field: row.pop(field) for field in ("tags", "friends", "follows") if field in row}
+            keys = {f.name for f in MODELS[name]._meta.fields if f.is_relation}
+            instance = MODELS[name](**{("%s_id" % k if k in keys else k): revive(v) for k, v in row.items()})
             instance.save(using=alias, force_insert=True)
-            if tags is not None:
-                instance.tags.set(tags)
+            later.append((instance, many))
+        for instance, many in later:
+            for field, wanted in many.items():
+                getattr(instance, field).add(*wanted)
 
 
 def main():
@@ -252,6 +414,8 @@ def main():
         connections["default"] = connections[alias]
         build(alias)
         for name, spec in queries.items():
+            if spec[0] == "Shelf" and alias != "postgresql":
+                continue
             answers.setdefault(name, {})[alias] = answer(spec, alias)
     lines = ["{"]
     names = list(answers)
@@ -270,8 +434,26 @@ def main():
     print(len(answers), "answers,", sum("both" not in v for v in map(lambda n: json.loads(json.dumps({"both": 1} if len({json.dumps(x, sort_keys=True) for x in answers[n].values()}) == 1 else {})), names)), "differ between databases")
 
 
-main()
+def ask():
+    for alias in DATABASES:
+        if alias != "default":
+            connections["default"] = connections[alias]
+            build(alias)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        spec = json.loads(line)
+        aliases = [a for a in DATABASES if a != "default" and (a == "postgresql" or spec[0] != "Shelf")]
+        answers = {}
+        for alias in aliases:
+            connections[alias].force_debug_cursor = True
+            answers[alias] = answer(spec, alias)
+            log = connections[alias].queries_log
+            answers[alias]["sql"] = log[-1]["sql"] if log else ""
+        print(json.dumps(answers), flush=True)
+
+
+ask() if "--ask" in sys.argv else main()
 for connection in connections.all():
     connection.close()
 if "postgresql" in DATABASES:
-    admin.cursor().execute("DROP DATABASE sobaya_django_answers WITH (FORCE)")
+    admin.cursor().execute("DROP DATABASE %s WITH (FORCE)" % NAME)

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { Databases } from 'sobaya/db';
 import { serverOrSkip, type TestServer } from '../support/postgres.ts';
-import { expected, openBank, plain, queryset } from './bank.ts';
+import { aligned, expected, openBank, plain, queryset } from './bank.ts';
 import { different, wrong } from './different.ts';
 import { queries } from './queries.ts';
 
@@ -16,27 +16,6 @@ const answers = JSON.parse(readFileSync(new URL('answers.json', import.meta.url)
   string,
   Partial<Record<'both' | 'sqlite' | 'postgresql', Answer>>
 >;
-
-/** Decimals come as text from us and are marked in Django's answers: compare them as numbers there. */
-function aligned(actual: unknown, wanted: unknown): unknown {
-  if (typeof wanted === 'number' && typeof actual === 'string' && actual.trim() !== '') return Number(actual);
-  if (
-    typeof wanted === 'string' &&
-    /^\d{4}-\d\d-\d\dT00:00:00.000Z$/.test(String(actual)) &&
-    wanted.length === 10
-  )
-    return String(actual).slice(0, 10);
-  if (Array.isArray(actual) && Array.isArray(wanted))
-    return actual.map((item, i) => aligned(item, wanted[i]));
-  if (actual !== null && wanted !== null && typeof actual === 'object' && typeof wanted === 'object')
-    return Object.fromEntries(
-      Object.entries(actual).map(([key, item]) => [
-        key,
-        aligned(item, (wanted as Record<string, unknown>)[key]),
-      ]),
-    );
-  return actual;
-}
 
 const errors: Record<string, RegExp> = {
   FieldError: /^SBY_DB_(UNKNOWN_|BAD_)/,

@@ -4,13 +4,14 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeWide } from './wide.ts';
 
 export type Call = readonly [name: string, ...args: unknown[]];
 export type Query = readonly [model: string, ...calls: Call[]];
 type Row = Record<string, unknown>;
 
 /** A small generator of our own, so that the data never changes by itself. */
-function randomFrom(seed: number): (below: number) => number {
+export function randomFrom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
     state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
@@ -106,10 +107,10 @@ function makeData(): Record<string, Row[]> {
   return { Company, Author, Profile, Tag, Article, Comment, Node };
 }
 
-export const data: Record<string, Row[]> = makeData();
+export const data: Record<string, Row[]> = { ...makeData(), ...makeWide(randomFrom(5)) };
 
 /** Single conditions by model: what filter() and exclude() take. */
-const conditions: Record<string, Row[]> = {
+export const conditions: Record<string, Row[]> = {
   Article: [
     { title: 'Soba soba 1' },
     { title__iexact: 'SOBA SOBA 1' },
