@@ -8,6 +8,7 @@ import type {
   ManyToMany,
   OnDelete,
   One,
+  ParentLink,
 } from '../typing/fields.ts';
 import { type Options, ValueField } from './field.ts';
 import type { Kind } from './kinds.ts';
@@ -233,6 +234,8 @@ export interface RelationOptions {
   /** A unique field of the target to point to instead of its primary key. */
   readonly toField?: string;
   readonly default?: unknown;
+  /** Of a model that extends one with a table: the key to the row there. Default: a key of its own, `<parent>Ptr`. */
+  readonly parentLink?: boolean;
   /** Default true: the database checks it. */
   readonly constraint?: boolean;
   readonly verboseName?: string;
@@ -264,11 +267,17 @@ export function foreignKey<M, const O extends RelationOptions = {}>(
 ): ForeignKey<M, NullOf<O>> {
   return relation('foreignKey', to, options);
 }
+/** The key to the row above, of a model that extends `to`. */
+export function oneToOne<M>(
+  to: M,
+  options: RelationOptions & { readonly parentLink: true; readonly primaryKey: true },
+): ParentLink<M>;
 /** At most one row of this model for each of `to`. */
 export function oneToOne<M, const O extends RelationOptions = {}>(
   to: M,
   options?: O,
-): ForeignKey<M, NullOf<O>> {
+): ForeignKey<M, NullOf<O>>;
+export function oneToOne(to: unknown, options?: RelationOptions): ForeignKey<unknown, boolean> {
   return relation('oneToOne', to, options);
 }
 

@@ -50,8 +50,16 @@ export class Meta {
   /** The model whose table this is: itself, except for proxies (a subclass without fields of its own). */
   readonly concrete: Meta;
   readonly parent: Meta | null;
+  /** All fields by name: of this model and of the models above it. */
   readonly fields = new Map<string, AnyField>();
+  /** All columns of a row: those of tables above first. */
   readonly columns: ColumnField[] = [];
+  /** The columns of the model's own table. */
+  readonly local: ColumnField[] = [];
+  /** The key to the row in the table above, of a model that extends one with a table. It is the primary key. */
+  readonly link: ForeignKeyField | null = null;
+  /** Fields of models above with tables of their own, and whose they are. */
+  readonly #inherited = new Map<AnyField, Meta>();
   /** Other sides of relations that this model does not declare; for our own queries. */
   readonly hidden = new Map<string, AnyField>();
   /** Of the table between two models: the model whose field made it. */
@@ -69,26 +77,75 @@ export class Meta {
     this.declared = declared;
     this.model = model;
     this.name = model.name;
-    this.options = declared.options;
+    this.options = inheritedOptions(declared.options, parent);
     this.parent = parent;
     this.#app = declared.options.app ?? null;
     this.concrete = concrete ?? this;
     metas.set(model, this);
-    const seen: [string, AnyField][] = [];
-    if (parent !== null && concrete === undefined) {
-      if (!parent.abstract)
-        throw this.#bad(
-          `it extends ${parent.name}, which has a table of its own`,
-          `Give ${parent.name} abstract: true, or point to it with oneToOne(${parent.name})`,
-        );
-      for (const [name, field] of parent.fields) seen.push([name, copy(field)]);
+    if (concrete !== undefined) {
+      // A proxy is the same table under another class.
+      for (const [name, field] of concrete.fields) this.fields.set(name, field);
+      this.columns.push(...concrete.columns);
+      this.local.push(...concrete.local);
+      for (const [name, field] of concrete.byAttname) this.byAttname.set(name, field);
+      for (const [field, owner] of concrete.#inherited) this.#inherited.set(field, owner);
+      this.hidden = concrete.hidden;
+      this.link = concrete.link;
+      this.pk = concrete.pk;
+      generation++;
+      return;
     }
-    if (concrete !== undefined)
-      for (const [name, field] of concrete.fields)
-        if (name !== 'id' || !(concrete.pk === field && field.kind === 'bigAuto'))
-          seen.push([name, copy(field)]);
-    for (const name of concrete === undefined ? Object.keys(declared.fields) : []) {
-      const field = (declared.fields as Record<string, unknown>)[name];
+    const above = parent !== null && !parent.abstract ? parent : null;
+    if (above !== null)
+      for (const [name, field] of above.fields) {
+        this.fields.set(name, field);
+        this.#inherited.set(field, above.#inherited.get(field) ?? above);
+        if (!(field instanceof ColumnField)) continue;
+        this.columns.push(field);
+        this.byAttname.set(field.attname, field);
+      }
+    const seen = this.#declaredFields(parent?.abstract ? parent : null);
+    if (above !== null) this.link = this.#linkTo(above, seen);
+    const keys = seen.filter(([, field]) => field instanceof ColumnField && field.primaryKey);
+    if (keys.length > 1)
+      throw this.#bad(`it has two primary keys, ${keys.map(([name]) => name).join(' and ')}`, 'Keep one');
+    if (keys.length === 0 && !this.abstract) {
+      if (seen.some(([name]) => name === 'id'))
+        throw this.#bad('its field "id" is not the primary key', 'Give it primaryKey: true, or rename it');
+      seen.unshift(['id', new ValueField('bigAuto', Object.freeze({ primaryKey: true }))]);
+    }
+    const columnNames = new Map<string, string>();
+    for (const [name, field] of seen) {
+      field.bind(this.name, name);
+      if (this.fields.has(name))
+        throw this.#bad(
+          `its field "${name}" is a field of ${this.parent?.name} already`,
+          'Rename one of them',
+        );
+      this.fields.set(name, field);
+      if (field instanceof ManyToManyField) field.owner = model;
+      if (!(field instanceof ColumnField)) continue;
+      const other = columnNames.get(field.column.toLowerCase());
+      if (other !== undefined || this.byAttname.has(field.attname))
+        throw this.#bad(
+          `the fields ${other ?? field.attname} and ${name} share the column "${field.column}"`,
+          'Give one of them another name or `column`',
+        );
+      columnNames.set(field.column.toLowerCase(), name);
+      this.columns.push(field);
+      this.local.push(field);
+      this.byAttname.set(field.attname, field);
+    }
+    this.pk = (this.local.find((field) => field.primaryKey) ?? this.local[0]) as ColumnField;
+    generation++;
+  }
+
+  /** The fields of the class, after copies of those of its abstract base. */
+  #declaredFields(base: Meta | null): [string, AnyField][] {
+    const seen: [string, AnyField][] = [];
+    if (base !== null) for (const [name, field] of base.fields) seen.push([name, copy(field)]);
+    for (const name of Object.keys(this.declared.fields)) {
+      const field = (this.declared.fields as Record<string, unknown>)[name];
       if (!(field instanceof AnyField))
         throw this.#bad(`"${name}" is not a field`, 'Use text(), integer(), foreignKey(…), …');
       if (!FIELD_NAME.test(name) || RESERVED.has(name))
@@ -101,32 +158,60 @@ export class Meta {
       if (at >= 0) seen[at] = entry;
       else seen.push(entry);
     }
-    const keys = seen.filter(([, field]) => field instanceof ColumnField && field.primaryKey);
-    if (keys.length > 1)
-      throw this.#bad(`it has two primary keys, ${keys.map(([name]) => name).join(' and ')}`, 'Keep one');
-    if (keys.length === 0 && !this.abstract) {
-      if (seen.some(([name]) => name === 'id'))
-        throw this.#bad('its field "id" is not the primary key', 'Give it primaryKey: true, or rename it');
-      seen.unshift(['id', new ValueField('bigAuto', Object.freeze({ primaryKey: true }))]);
-    }
-    const columnNames = new Map<string, string>();
-    for (const [name, field] of seen) {
-      field.bind(this.name, name);
-      this.fields.set(name, field);
-      if (field instanceof ManyToManyField) field.owner = model;
-      if (!(field instanceof ColumnField)) continue;
-      const other = columnNames.get(field.column.toLowerCase());
-      if (other !== undefined || this.byAttname.has(field.attname))
+    return seen;
+  }
+
+  /** The declared parentLink, or `<parent>Ptr`, put before the other fields. */
+  #linkTo(above: Meta, seen: [string, AnyField][]): ForeignKeyField {
+    const given = seen.find(
+      ([, field]) => field instanceof ForeignKeyField && field.options['parentLink'] === true,
+    );
+    if (given !== undefined) {
+      const field = given[1] as ForeignKeyField;
+      if (field.kind !== 'oneToOne' || metaOf(field.to).concrete !== above.concrete || !field.primaryKey)
         throw this.#bad(
-          `the fields ${other ?? field.attname} and ${name} share the column "${field.column}"`,
-          'Give one of them another name or `column`',
+          `its parentLink "${given[0]}" is not the key to ${above.name}`,
+          `Write oneToOne(${above.name}, { parentLink: true, primaryKey: true })`,
         );
-      columnNames.set(field.column.toLowerCase(), name);
-      this.columns.push(field);
-      this.byAttname.set(field.attname, field);
+      return field;
     }
-    this.pk = (this.columns.find((field) => field.primaryKey) ?? this.columns[0]) as ColumnField;
-    generation++;
+    const name = `${above.name[0]?.toLowerCase()}${above.name.slice(1)}Ptr`;
+    const field = new ForeignKeyField('oneToOne', above.model, {
+      onDelete: 'cascade',
+      primaryKey: true,
+      parentLink: true,
+    });
+    seen.unshift([name, field]);
+    return field;
+  }
+
+  /** The model in whose table a field of this one stands. */
+  ownerOf(field: AnyField): Meta {
+    return this.#inherited.get(field) ?? this;
+  }
+  /** Whether a field stands in the own table. */
+  owns(field: AnyField): boolean {
+    return !this.#inherited.has(field);
+  }
+  /** Whether a column of a table above always equals the own key: the keys along the chain of links. */
+  sharesKey(field: AnyField): boolean {
+    for (let meta: Meta | null = this; meta?.link != null; meta = meta.above)
+      if (meta.link.target === field) return true;
+    return false;
+  }
+  /** The model above that has a table of its own. */
+  get above(): Meta | null {
+    return this.link === null ? null : metaOf(this.link.to);
+  }
+  /** Whether rows of this model are rows of the other one: the same table, or one above it. */
+  isKindOf(other: Meta): boolean {
+    for (let meta: Meta | null = this; meta !== null; meta = meta.above)
+      if (meta.concrete === other.concrete) return true;
+    return false;
+  }
+  /** An undeclared other side of a relation, of this model or one above it. */
+  hiddenField(name: string): AnyField | undefined {
+    return this.hidden.get(name) ?? this.above?.hiddenField(name);
   }
 
   #bad(problem: string, fix: string): Error {
@@ -160,7 +245,7 @@ export class Meta {
     if (this.#app !== null && this.#app !== app) registry.delete(this.label);
     this.#app = app;
     registry.set(this.label, this);
-    for (const field of this.fields.values()) field.model = this.label;
+    for (const field of this.fields.values()) if (this.owns(field)) field.model = this.label;
     generation++;
   }
 
@@ -179,7 +264,7 @@ export class Meta {
     for (const meta of allMetas()) prepareHook(meta);
     const found: Incoming[] = [];
     for (const meta of allMetas())
-      for (const field of meta.columns)
+      for (const field of meta.local)
         if (field instanceof ForeignKeyField && metaOf(field.to).concrete === this.concrete)
           found.push({ meta, field });
     this.#incoming = found;
@@ -191,7 +276,7 @@ export class Meta {
   deconstruct(): ModelState {
     const fields: [string, Deconstructed][] = [];
     for (const [name, field] of this.fields)
-      if (!(field instanceof ReverseField)) fields.push([name, field.deconstruct()]);
+      if (!(field instanceof ReverseField) && this.owns(field)) fields.push([name, field.deconstruct()]);
     const { app: _, table, ...rest } = this.options;
     const options: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(rest))
@@ -199,6 +284,18 @@ export class Meta {
     if (table !== undefined) options['table'] = table;
     return { app: this.app, name: this.name, fields, options };
   }
+}
+
+/** What a model takes over from the options of the one it extends: all of an abstract one, the order of rows of any. */
+function inheritedOptions(own: ModelOptions, parent: Meta | null): ModelOptions {
+  if (parent === null) return own;
+  if (!parent.abstract) {
+    const { ordering, getLatestBy, relations } = parent.options;
+    const out = { ordering, getLatestBy, relations, ...own };
+    return Object.fromEntries(Object.entries(out).filter(([, value]) => value !== undefined));
+  }
+  const { abstract: _, table: __, ...rest } = parent.options;
+  return { ...rest, ...own };
 }
 
 /** A model as plain data. */
@@ -296,7 +393,7 @@ setMetaOf(metaOf);
 setNaming((table, columns) => {
   const meta = allMetas().find((one) => hasTable(one, table));
   if (meta === undefined) return { model: table, fields: columns };
-  const fields = columns.map((name) => meta.columns.find((field) => field.column === name)?.name ?? name);
+  const fields = columns.map((name) => meta.local.find((field) => field.column === name)?.name ?? name);
   return { model: meta.label, fields };
 });
 function hasTable(meta: Meta, table: string): boolean {

@@ -25,6 +25,7 @@ import {
   touch,
   updateRow,
   updateSql,
+  writable,
   writerOf,
 } from './write.ts';
 
@@ -191,6 +192,12 @@ async function bulkCreate(
       : construct(meta, row as Values),
   );
   if (instances.length === 0) return instances;
+  if (conflict !== null && meta.link !== null)
+    throw fault('SBY_DB_BAD_QUERY', {
+      model: meta.label,
+      problem: 'has rows in two tables, and conflicts are settled in one',
+      fix: 'Leave ignoreConflicts and updateConflicts out, or create rows of one table at a time',
+    });
   for (const instance of instances) touch(instance, meta, true);
   const to = route(meta, set.extras.using, true);
   const insertAll = (): Promise<void> =>
@@ -199,7 +206,7 @@ async function bulkCreate(
   const single =
     instances.length * meta.columns.length <=
     Math.min(to.backend.features.maxParameters, 1000 * meta.columns.length);
-  if (single && options.batchSize === undefined) await insertAll();
+  if (single && options.batchSize === undefined && meta.link === null) await insertAll();
   else await atomic(insertAll, usingOf(set));
   return instances;
 }
@@ -230,9 +237,24 @@ async function bulkUpdate(
     const size = Math.min(options.batchSize ?? 500, 500);
     let count = 0;
     for (let at = 0; at < rows.length; at += size)
-      count += await updateBatch(set, rows.slice(at, at + size), fields);
+      count += await updateTables(set, rows.slice(at, at + size), fields);
     return count;
   }, usingOf(set));
+}
+
+/** Each table of the rows gets the columns that are its own. */
+async function updateTables(
+  set: QuerySetImpl,
+  rows: readonly Instance[],
+  fields: readonly ColumnField[],
+): Promise<number> {
+  let count = 0;
+  for (const owner of new Set(fields.map((field) => set.meta.ownerOf(field)))) {
+    const own = fields.filter((field) => set.meta.ownerOf(field) === owner);
+    const plain = owner === set.meta ? set : new QuerySetImpl(owner, undefined, undefined, set.extras);
+    count = await updateBatch(plain, rows, own);
+  }
+  return count;
 }
 
 /** UPDATE … SET a = CASE pk WHEN ? THEN ? … END WHERE pk IN (…). */
@@ -287,6 +309,7 @@ async function update(set: QuerySetImpl, values: Values): Promise<number> {
   refuseSlice(set, 'update');
   const list = assignments(set.meta, values);
   if (list.length === 0 || set.isEmpty) return 0;
+  if (list.some(({ field }) => !set.meta.owns(field))) return updateAbove(set, list);
   const vals = set.vals.slice();
   const w = new Writer(vals, null);
   const slots = new Map<object, number>();
@@ -312,6 +335,29 @@ async function update(set: QuerySetImpl, values: Values): Promise<number> {
     reads: false,
   }));
   return run(to, compiled.shape.sql, compiled.bind(vals), compiled.shape, ({ count }) => count);
+}
+
+/** Columns of several tables: the rows are found first, then each table is told. */
+async function updateAbove(
+  set: QuerySetImpl,
+  list: readonly { field: ColumnField; value: unknown }[],
+): Promise<number> {
+  return atomic(async () => {
+    const keys = (await set
+      .orderBy()
+      .selectForUpdate()
+      .valuesList('pk', { flat: true })
+      .fetch()) as unknown[];
+    for (const owner of new Set(list.map(({ field }) => set.meta.ownerOf(field)))) {
+      const own = list.filter(({ field }) => set.meta.ownerOf(field) === owner);
+      const values = Object.fromEntries(own.map(({ field, value }) => [field.name, value]));
+      for (let at = 0; at < keys.length; at += 5000)
+        await new QuerySetImpl(owner, undefined, undefined, { ...set.extras, result: 'instances', known: [] })
+          .filter({ pk__in: keys.slice(at, at + 5000) })
+          .update(values);
+    }
+    return keys.length;
+  }, usingOf(set));
 }
 
 async function rawDelete(set: QuerySetImpl): Promise<number> {
@@ -385,7 +431,23 @@ export interface SaveOptions {
   readonly forceUpdate?: boolean;
 }
 
-export async function saveInstance(instance: Instance, options: SaveOptions = {}): Promise<void> {
+export function saveInstance(instance: Instance, options: SaveOptions = {}): Promise<void> {
+  if (metaOf(instance.constructor).link === null) return saveRow(instance, options);
+  const { alias } = stateOf(instance);
+  const using = options.using ?? alias;
+  return atomic(() => saveRow(instance, options), using === null ? {} : { using });
+}
+
+/** A key that was given for one table of the instance is the key in all of them. */
+function shareKey(instance: Instance, meta: Meta): void {
+  const { above, link } = meta;
+  if (above === null || link === null) return;
+  shareKey(instance, above);
+  instance[link.attname] ??= instance[above.pk.attname];
+  instance[above.pk.attname] ??= instance[link.attname];
+}
+
+async function saveRow(instance: Instance, options: SaveOptions): Promise<void> {
   const meta = metaOf(instance.constructor);
   const state = stateOf(instance);
   if (options.forceInsert && (options.forceUpdate || options.updateFields !== undefined))
@@ -396,6 +458,7 @@ export async function saveInstance(instance: Instance, options: SaveOptions = {}
     });
   const using = options.using ?? (state.alias === 'default' ? null : state.alias);
   const adding = options.forceInsert === true || !isSaved(instance);
+  shareKey(instance, meta);
   await signals.preSave.send(meta, { instance });
   const key = instance[meta.pk.attname];
   const to = route(meta, using, true);
@@ -409,11 +472,12 @@ export async function saveInstance(instance: Instance, options: SaveOptions = {}
     touch(instance, meta, false);
     if ((await updateRow(instance, meta, fields, to)) === 0) throw gone(meta, key);
   } else if (!adding) {
-    const changed = changedFields(instance, meta).filter((field) => field !== meta.pk);
-    const moved = changedFields(instance, meta).includes(meta.pk);
+    const differing = changedFields(instance, meta);
+    const changed = differing.filter((field) => !field.primaryKey);
+    const moved = differing.includes(meta.pk);
     // The key was changed by hand: this is another row now.
     if (moved) {
-      const all = meta.columns.filter((field) => field !== meta.pk && !field.generated);
+      const all = writable(meta);
       touch(instance, meta, false);
       if (all.length === 0 || (await updateRow(instance, meta, all, to)) === 0)
         await insert(instance, meta, to);
@@ -433,9 +497,7 @@ export async function saveInstance(instance: Instance, options: SaveOptions = {}
       if (!hasKey)
         throw fault('SBY_DB_NOT_SAVED', { model: meta.label, operation: 'save({ forceUpdate: true })' });
       touch(instance, meta, false);
-      const all = meta.columns.filter(
-        (field) => field !== meta.pk && !field.generated && field.options['autoNowAdd'] !== true,
-      );
+      const all = writable(meta).filter((field) => field.options['autoNowAdd'] !== true);
       done = all.length > 0 && (await updateRow(instance, meta, all, to)) > 0;
       if (done) {
         remember(instance, meta.columns);

@@ -72,11 +72,7 @@ function aggregateSql(query: Query, nodes: readonly Node[], c: Compiler): string
       problem: 'cannot aggregate after union(), intersection() or difference()',
       fix: 'Filter by the keys of the combined rows: filter({ pk__in: … }).aggregate(…)',
     });
-  const nested =
-    query.sliced ||
-    query.distinct !== false ||
-    query.groupBy !== null ||
-    hasAggregates(query);
+  const nested = query.sliced || query.distinct !== false || query.groupBy !== null || hasAggregates(query);
   if (!nested) {
     query.order = [];
     return selectSql(query, c, 'subquery', nodes);

@@ -15,7 +15,11 @@ function set(meta: Meta, using: string | null): QuerySetImpl {
 
 /** Whether rows of a model can go in one statement: nothing points to them, nobody listens. */
 export function deletesFast(meta: Meta): boolean {
-  return !signals.anyForDelete(meta) && meta.incoming.every(({ field }) => field.onDelete === 'doNothing');
+  return (
+    meta.link === null &&
+    !signals.anyForDelete(meta) &&
+    meta.incoming.every(({ field }) => field.onDelete === 'doNothing')
+  );
 }
 
 interface Found {
@@ -53,6 +57,10 @@ export class Collector {
       fresh.push(row);
     }
     if (fresh.length === 0) return;
+    if (concrete.above !== null) {
+      this.#edge(concrete, concrete.above.concrete);
+      await this.collect(concrete.above, fresh);
+    }
     for (const { meta: other, field } of concrete.incoming) {
       if (field.onDelete === 'doNothing') continue;
       const keys = fresh

@@ -19,9 +19,10 @@ export function errorClasses(meta: Meta): {
       Object.defineProperty(made, 'name', { value: text });
       return made as unknown as C;
     };
+    const above = meta.above === null ? null : errorClasses(meta.above);
     found = {
-      missing: name(ObjectDoesNotExist, `${meta.name}.DoesNotExist`),
-      several: name(MultipleObjectsReturned, `${meta.name}.MultipleObjectsReturned`),
+      missing: name(above?.missing ?? ObjectDoesNotExist, `${meta.name}.DoesNotExist`),
+      several: name(above?.several ?? MultipleObjectsReturned, `${meta.name}.MultipleObjectsReturned`),
     };
     classes.set(meta, found);
   }

@@ -283,7 +283,7 @@ function orderItem(query: Query, item: string | OrderBy | Expr, r: Resolver): Re
 
 /** Empties `from` into `to`: only what a SELECT of its own needs; values and model stay known to both. */
 function moveInto(from: Query, to: Query): void {
-  for (const [alias, join] of from.joins) to.joins.set(alias, join);
+  to.adopt(from);
   to.where.push(...from.where.splice(0));
   for (const [name, annotation] of from.annotations) to.annotations.set(name, annotation);
   to.order = from.order;

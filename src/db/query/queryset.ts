@@ -612,7 +612,7 @@ export class QuerySetImpl implements QuerySource {
   }
 
   contains(instance: unknown): Promise<boolean> {
-    if (!isInstance(instance) || metaOf(instance.constructor).concrete !== this.meta.concrete)
+    if (!isInstance(instance) || !metaOf(instance.constructor).isKindOf(this.meta))
       throw fault('SBY_DB_BAD_LOOKUP_VALUE', {
         path: 'contains()',
         got: instance,

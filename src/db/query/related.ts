@@ -114,12 +114,13 @@ function backOf(
     const via = target.fields.get(field.via);
     if (via instanceof ForeignKeyField)
       return { target, path: via.name, key: via.target.attname, many: false };
-    return { target, path: field.via, key: owner.pk.attname, many: true };
+    return { target, path: field.via, key: owner.ownerOf(field).pk.attname, many: true };
   }
-  prepare(owner);
+  const declaring = metaOf(field.owner);
+  prepare(declaring);
   const target = metaOf(field.to);
-  const path = hiddenName(owner, field);
-  return { target, path, key: owner.pk.attname, many: true };
+  const path = hiddenName(declaring, field);
+  return { target, path, key: declaring.pk.attname, many: true };
 }
 
 function hiddenName(owner: Meta, field: ManyToManyField): string {
@@ -307,7 +308,7 @@ export class RelatedManagerImpl extends QuerySetImpl {
 
   #key(row: unknown, far: ForeignKeyField): unknown {
     if (!isInstance(row)) return row;
-    if (metaOf(row.constructor).concrete !== this.meta.concrete)
+    if (!metaOf(row.constructor).isKindOf(this.meta))
       throw fault('SBY_DB_BAD_LOOKUP_VALUE', {
         path: this.field.name,
         got: row,
@@ -333,7 +334,7 @@ export class RelatedManagerImpl extends QuerySetImpl {
   }
 
   #instanceKey(row: unknown): unknown {
-    if (!isInstance(row) || metaOf(row.constructor).concrete !== this.meta.concrete)
+    if (!isInstance(row) || !metaOf(row.constructor).isKindOf(this.meta))
       throw fault('SBY_DB_BAD_LOOKUP_VALUE', {
         path: this.field.name,
         got: row,
@@ -565,7 +566,7 @@ setAccessors((meta) => {
 /** Relations through tables need both models; set up when a query first goes over one. */
 setPrepare((meta) => {
   for (const field of meta.fields.values())
-    if (field instanceof ManyToManyField && field.through === null) {
+    if (field instanceof ManyToManyField && field.through === null && meta.owns(field)) {
       ensureThrough(meta, field);
       const target = metaOf(field.to);
       const name = hiddenName(meta, field);
@@ -580,7 +581,7 @@ setPrepare((meta) => {
 export function assignForeign(instance: Instance, field: ForeignKeyField, value: unknown): void {
   if (isInstance(value)) {
     const meta = metaOf(value.constructor);
-    if (meta.concrete !== metaOf(field.to).concrete)
+    if (!meta.isKindOf(metaOf(field.to)))
       throw fault('SBY_DB_BAD_VALUE', {
         model: field.model,
         field: field.name,

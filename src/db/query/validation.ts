@@ -116,10 +116,12 @@ async function uniqueErrors(
     if (group.some((field) => exclude.has(field.name) || errors[field.name] !== undefined)) continue;
     const values = group.map((field) => instance[field.attname]);
     if (values.some((value) => value === null || value === undefined)) continue;
-    let set = new QuerySetImpl(meta).filter(
+    // What is unique is so in the table that has the field.
+    const owner = meta.ownerOf(group[0] as ColumnField);
+    let set = new QuerySetImpl(owner).filter(
       Object.fromEntries(group.map((field, i) => [field.attname, values[i]])),
     );
-    const key = instance[meta.pk.attname];
+    const key = instance[owner.pk.attname];
     if (isSaved(instance)) set = set.exclude({ pk: key });
     if (!(await set.exists())) continue;
     const names = group.map((field) => field.name).join(' and ');

@@ -41,7 +41,7 @@ export function keyOf(value: unknown, field: ForeignKeyField): unknown {
   if (!isInstance(value)) return value;
   const target = metaOf(field.to);
   const meta = metaOf(value.constructor);
-  if (meta.concrete !== target.concrete)
+  if (!meta.isKindOf(target))
     throw fault('SBY_DB_BAD_VALUE', {
       model: field.model,
       field: field.name,
@@ -70,7 +70,7 @@ function statement(meta: Meta, key: string, make: () => string): StatementShape 
 /** Columns the database fills in, and the program wants to know. */
 function returned(meta: Meta, left: readonly ColumnField[]): ColumnField[] {
   const out: ColumnField[] = [];
-  for (const field of meta.columns) if (field.databaseFills && !left.includes(field)) out.push(field);
+  for (const field of meta.local) if (field.databaseFills && !left.includes(field)) out.push(field);
   return out;
 }
 
@@ -113,7 +113,7 @@ export function insertSql(
 
 /** The columns an INSERT of this instance writes: not what the database fills in by itself. */
 function columnsOf(instance: Instance, meta: Meta): ColumnField[] {
-  return meta.columns.filter((field) => {
+  return meta.local.filter((field) => {
     if (field.generated) return false;
     const value = instance[field.attname];
     if (field.auto || field.options['dbDefault'] !== undefined) return value !== null && value !== undefined;
@@ -187,7 +187,26 @@ export function isSaved(instance: Instance): boolean {
   return state.row !== null || state.saved !== null;
 }
 
+/** Columns that a save may change. */
+export const writable = (meta: Meta): ColumnField[] =>
+  meta.columns.filter((field) => !field.primaryKey && !field.generated);
+
+/** The row above is there before the one that extends it. */
+async function insertAbove(instance: Instance, meta: Meta, to: Route): Promise<void> {
+  const { above, link } = meta;
+  if (above === null || link === null) return;
+  const { attname } = above.pk;
+  instance[attname] ??= instance[link.attname];
+  const key = instance[attname];
+  const there =
+    key !== null && key !== undefined && (await updateRow(instance, above, writable(above), to)) > 0;
+  if (!there) await insert(instance, above, to);
+  instance[link.attname] = instance[attname];
+}
+
 export async function insert(instance: Instance, meta: Meta, to: Route): Promise<void> {
+  // No tick more than needed: the statement begins while the caller's block still runs.
+  if (meta.link !== null) await insertAbove(instance, meta, to);
   const { backend } = to;
   const columns = columnsOf(instance, meta);
   const back = returned(meta, columns);
@@ -210,6 +229,14 @@ export async function updateRow(
   to: Route,
 ): Promise<number> {
   const { backend } = to;
+  const { above } = meta;
+  if (above !== null) {
+    const upper = fields.filter((field) => !meta.owns(field));
+    const own = fields.filter((field) => meta.owns(field));
+    const count = upper.length > 0 ? await updateRow(instance, above, upper, to) : 1;
+    if (own.length < fields.length)
+      return own.length === 0 || count === 0 ? count : updateRow(instance, meta, own, to);
+  }
   const key = `u${backend.vendor}${fields.map((field) => field.attname).join()}`;
   const shape = statement(meta, key, () => {
     const d = backend.dialect;
@@ -252,6 +279,11 @@ export async function bulkInsert(
   conflict: Conflict | null,
 ): Promise<void> {
   const { backend } = to;
+  const { above, link } = meta;
+  if (above !== null && link !== null) {
+    await bulkInsert(instances, above, to, batchSize, null);
+    for (const instance of instances) instance[link.attname] = instance[above.pk.attname];
+  }
   const groups = new Map<string, { columns: ColumnField[]; rows: Instance[] }>();
   for (const instance of instances) {
     const columns = columnsOf(instance, meta);

@@ -163,7 +163,7 @@ function extractor(part: string, family: Family): (args: readonly string[], c: C
 function keyOf(value: unknown, relation: Meta, target: ColumnField, path: string): unknown {
   if (!isInstance(value)) return value;
   const meta = metaOf(value.constructor);
-  if (meta.concrete !== relation.concrete) throw badValue(path, value, `${relation.label} or its key`);
+  if (!meta.isKindOf(relation)) throw badValue(path, value, `${relation.label} or its key`);
   const key = (value as Record<string, unknown>)[target.attname];
   if (key === undefined || key === null || stateOf(value).deferred?.has(target.attname))
     throw fault('SBY_DB_NOT_SAVED', { model: meta.label, operation: `The lookup "${path}"` });

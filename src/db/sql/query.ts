@@ -112,6 +112,12 @@ export function hopOf(field: ForeignKeyField | ManyToManyField | ReverseField): 
   if (field instanceof ReverseField) {
     const meta = metaOf(field.to);
     const via = meta.fields.get(field.via);
+    if (via instanceof ForeignKeyField && !meta.owns(via))
+      throw fault('SBY_DB_BAD_MODEL', {
+        model: field.model,
+        problem: `its relation "${field.name}" goes over ${meta.label}.${field.via}, which stands in the table of ${meta.ownerOf(via).label}`,
+        fix: `Write many(${meta.ownerOf(via).name}, '${field.via}')`,
+      });
     if (via instanceof ForeignKeyField)
       return [
         {
@@ -179,6 +185,12 @@ export class Query {
     this.base = `${prefix}${this.#next++}`;
   }
 
+  /** Takes over the joins of another query, and goes on counting aliases where it stopped. */
+  adopt(other: Query): void {
+    for (const [alias, join] of other.joins) this.joins.set(alias, join);
+    this.#next = other.#next;
+  }
+
   get sliced(): boolean {
     return this.limit !== null || this.offset !== null;
   }
@@ -194,12 +206,28 @@ export class Query {
     return false;
   }
 
+  /** A column of the row at an alias; of a table above, through its link. */
   column(alias: string, field: ColumnField): ColumnNode {
+    const [at, column] = this.place(alias, field);
+    return this.#column(at, column);
+  }
+  /** The alias whose own table has the field, and the field there. */
+  place(alias: string, field: ColumnField): [alias: string, field: ColumnField] {
+    const meta = this.metaOfAlias(alias);
+    if (meta.link === null || meta.owns(field)) return [alias, field];
+    // The keys along the chain are one value.
+    if (meta.sharesKey(field)) return [alias, meta.link];
+    const [step] = hopOf(meta.link) as [HopStep];
+    return this.place(this.join(alias, step, null), field);
+  }
+  #column(alias: string, field: ColumnField): ColumnNode {
     return new ColumnNode(alias, field, field.null || this.nullable(alias));
   }
 
   /** Joins one step; `reuse` null: any join of the same relation will do. */
-  join(parent: string, step: HopStep, reuse: Set<string> | null): string {
+  join(from: string, asked: HopStep, reuse: Set<string> | null): string {
+    const [parent, parentColumn] = this.place(from, asked.parentColumn);
+    const step = parentColumn === asked.parentColumn ? asked : { ...asked, parentColumn };
     let found: string | null = null;
     for (const join of this.joins.values())
       if (
@@ -272,7 +300,7 @@ export class Query {
             relation: target,
             annotation: null,
           };
-        if (named === field.target)
+        if (named === field.target || (named !== undefined && target.sharesKey(named)))
           return {
             node: this.column(alias, field),
             rest: parts.slice(i + 2),
@@ -363,5 +391,5 @@ export class Query {
 
 export function fieldNamed(meta: Meta, name: string): ReturnType<Meta['fields']['get']> {
   if (name === 'pk') return meta.pk;
-  return meta.fields.get(name) ?? meta.byAttname.get(name) ?? meta.hidden.get(name);
+  return meta.fields.get(name) ?? meta.byAttname.get(name) ?? meta.hiddenField(name);
 }

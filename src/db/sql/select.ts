@@ -184,11 +184,8 @@ export function selectSql(query: Query, c: Compiler, mode: SelectMode, columns?:
     const deferredHere =
       mode === 'rows' &&
       query.deferred !== null &&
-      node instanceof ColumnNode &&
-      node.alias === query.base &&
       query.values === null &&
-      i < query.meta.columns.length &&
-      query.deferred.has(node.field.attname);
+      query.deferred.has(query.meta.columns[i]?.attname ?? '');
     selected.push(deferredHere ? 'NULL' : mode === 'rows' ? selectedSql(node, c) : node.sql(c));
   }
   if (selected.length === 0) selected.push('1');

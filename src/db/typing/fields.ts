@@ -25,6 +25,11 @@ export interface ForeignKey<M, Null extends boolean = false> extends Definition 
   readonly nul: Null;
 }
 
+/** The key of a model to its row in the table of the model that it extends. */
+export interface ParentLink<M> extends ForeignKey<M, false> {
+  readonly link: true;
+}
+
 /** The other side of a foreign key or of a many-to-many field: many rows. */
 export interface Many<M> {
   readonly sort: 'many';

@@ -42,6 +42,9 @@ export interface IsMany {
 export interface IsOne {
   readonly sort: 'one';
 }
+export interface IsLink {
+  readonly link: true;
+}
 export interface IsPk {
   readonly pk: true;
 }

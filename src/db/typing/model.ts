@@ -10,6 +10,7 @@ import type {
   Hints,
   Inst,
   IsFk,
+  IsLink,
   IsMany,
   IsNull,
   IsOne,
@@ -103,7 +104,11 @@ type Input<X> =
       : never;
 type IsRequired<X> = X extends IsOptional | IsNull ? false : true;
 type CreateKeys<F, Required extends boolean> = {
-  [P in keyof F]: F[P] extends IsMany | IsOne ? never : IsRequired<F[P]> extends Required ? P : never;
+  [P in keyof F]: F[P] extends IsMany | IsOne | IsLink
+    ? never
+    : IsRequired<F[P]> extends Required
+      ? P
+      : never;
 }[keyof F];
 type FkNames<F> = { [P in keyof F]: F[P] extends IsFk ? P : never }[keyof F];
 export type CreateInput<F> = { [P in CreateKeys<F, true>]: Input<F[P]> } & {
@@ -497,5 +502,5 @@ export interface ModelClass<F> {
   count<M extends AnyModelClass>(this: M): Promise<number>;
   exists<M extends AnyModelClass>(this: M): Promise<boolean>;
   /** A class with these fields and more: shares the fields of an abstract model, or the table of another one. */
-  extend<const G>(fields: G, options?: ModelOptions): ModelClass<F & G>;
+  extend<G>(fields: G, options?: ModelOptions): ModelClass<F & G>;
 }

@@ -137,6 +137,12 @@ export class Person extends Model({
   get events() {
     return many(Event, 'host');
   },
+  get places() {
+    return many(Place, 'owner');
+  },
+  get kitchens() {
+    return many(Restaurant, 'chef');
+  },
 }) {}
 export class Club extends Model({
   name: text({ maxLength: 100 }),
@@ -181,6 +187,41 @@ export class Event extends Model({
     return foreignKey(Person, { null: true, onDelete: 'setNull' });
   },
 }) {}
+export class Place extends Model({
+  name: text({ maxLength: 100 }),
+  city: text({ maxLength: 100, null: true }),
+  get owner() {
+    return foreignKey(Person, { null: true, onDelete: 'setNull' });
+  },
+  get visits() {
+    return many(Visit, 'place');
+  },
+  get restaurant() {
+    return one(Restaurant, 'placePtr');
+  },
+}) {}
+export class Restaurant extends Place.extend({
+  seats: integer(),
+  get chef() {
+    return foreignKey(Person, { null: true, onDelete: 'setNull' });
+  },
+  get dinners() {
+    return many(Visit, 'restaurant');
+  },
+  get noodles() {
+    return one(Noodles, 'restaurantPtr');
+  },
+}) {}
+export class Noodles extends Restaurant.extend({ flour: text({ maxLength: 50 }) }) {}
+export class Visit extends Model({
+  get place() {
+    return foreignKey(Place);
+  },
+  get restaurant() {
+    return foreignKey(Restaurant, { null: true });
+  },
+  stars: integer({ null: true }),
+}) {}
 export class Shelf extends Model({
   name: text({ maxLength: 100 }),
   labels: array(text(), { null: true }),
@@ -201,6 +242,10 @@ export const models = {
   Club,
   Membership,
   Event,
+  Place,
+  Restaurant,
+  Noodles,
+  Visit,
   Shelf,
 };
 registerModels('bank', Object.values(models));
@@ -381,7 +426,6 @@ export function queryset([model, ...calls]: Query): unknown {
   return current;
 }
 
-
 /** A database of its own with the data of the bank. */
 export async function openBank(url: string): Promise<Databases> {
   const databases = await new Databases({ default: url }).open();
@@ -396,7 +440,9 @@ export async function openBank(url: string): Promise<Databases> {
       const model = models[name as keyof typeof models] as unknown as Untyped;
       if (model === undefined) continue;
       const keys = new Set(
-        [...metaOf(model).fields.values()].filter((field) => field.kind === 'foreignKey' || field.kind === 'oneToOne').map((field) => field.name),
+        [...metaOf(model).fields.values()]
+          .filter((field) => field.kind === 'foreignKey' || field.kind === 'oneToOne')
+          .map((field) => field.name),
       );
       const later: [instance: Record<string, Untyped>, many: Record<string, unknown[]>][] = [];
       for (const { tags, friends, follows, ...row } of rows) {

@@ -49,7 +49,8 @@ for (let seed = from; seed < from + count; seed++) {
     }
     if (answer.fails !== undefined || answer.raises !== undefined) {
       refused++;
-      if (process.env['SHOW'] && !String(ours).startsWith('error')) console.log(seed, vendor, JSON.stringify(query), answer, ours);
+      if (process.env['SHOW'] && !String(ours).startsWith('error'))
+        console.log(seed, vendor, JSON.stringify(query), answer, ours);
       continue;
     }
     const wanted = expected(answer.is);
@@ -61,7 +62,9 @@ for (let seed = from; seed < from + count; seed++) {
     const sliced = query.some((call) => call[0] === 'slice');
     if (!sliced && isDeepStrictEqual(sorted(mine), sorted(wanted))) continue;
     different++;
-    console.log(`\n#${seed} ${vendor} ${JSON.stringify(query)}\n  django: ${JSON.stringify(wanted)?.slice(0, Number(process.env['WIDTH'] ?? 400))}\n  ours:   ${JSON.stringify(mine)?.slice(0, Number(process.env['WIDTH'] ?? 400))}\n  ${sql.slice(0, 900)}\n  ${(answer.sql ?? '').slice(0, 1200)}`);
+    console.log(
+      `\n#${seed} ${vendor} ${JSON.stringify(query)}\n  django: ${JSON.stringify(wanted)?.slice(0, Number(process.env['WIDTH'] ?? 400))}\n  ours:   ${JSON.stringify(mine)?.slice(0, Number(process.env['WIDTH'] ?? 400))}\n  ${sql.slice(0, 900)}\n  ${(answer.sql ?? '').slice(0, 1200)}`,
+    );
   }
 }
 console.log(`${count} queries: ${different} answers differ; Django refused ${refused}`);

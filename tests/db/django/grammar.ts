@@ -1,5 +1,5 @@
 /** A grammar of queries: from a seed, the same query in plain data for Django and for Sobaya. */
-import { conditions, type Call, type Query, randomFrom } from './queries.ts';
+import { type Call, conditions, type Query, randomFrom } from './queries.ts';
 import { wideConditions } from './wide.ts';
 
 type Row = Record<string, unknown>;
@@ -16,14 +16,43 @@ const all: Record<string, readonly Row[]> = Object.fromEntries(
 /** Paths by model: to order and group by, to numbers, and to count. */
 const paths: Record<string, { values: string[]; numbers: string[]; counted: string[]; texts: string[] }> = {
   Article: {
-    values: ['title', 'views', 'score', 'price', 'published', 'author__name', 'author__company__city', 'editor__age', 'editor', 'author', 'author__profile__karma'],
+    values: [
+      'title',
+      'views',
+      'score',
+      'price',
+      'published',
+      'author__name',
+      'author__company__city',
+      'editor__age',
+      'editor',
+      'author',
+      'author__profile__karma',
+    ],
     numbers: ['views', 'score', 'price', 'author__age', 'comments__stars', 'id', 'editor__age'],
     counted: ['comments', 'tags', 'id', 'editor', 'author__articles', 'comments__author', 'tags__name'],
     texts: ['title', 'body', 'author__name', 'editor__bio', 'author__company__name'],
   },
   Author: {
-    values: ['name', 'age', 'active', 'company', 'company__city', 'profile__karma', 'bio', 'company__founded', 'profile'],
-    numbers: ['age', 'articles__views', 'comments__stars', 'profile__karma', 'edited__score', 'articles__price'],
+    values: [
+      'name',
+      'age',
+      'active',
+      'company',
+      'company__city',
+      'profile__karma',
+      'bio',
+      'company__founded',
+      'profile',
+    ],
+    numbers: [
+      'age',
+      'articles__views',
+      'comments__stars',
+      'profile__karma',
+      'edited__score',
+      'articles__price',
+    ],
     counted: ['articles', 'comments', 'edited', 'articles__tags', 'company', 'articles__comments', 'profile'],
     texts: ['name', 'email', 'bio', 'company__name', 'profile__site'],
   },
@@ -34,7 +63,15 @@ const paths: Record<string, { values: string[]; numbers: string[]; counted: stri
     texts: ['name', 'city'],
   },
   Comment: {
-    values: ['stars', 'text', 'article', 'author', 'article__author__name', 'author__company', 'article__published'],
+    values: [
+      'stars',
+      'text',
+      'article',
+      'author',
+      'article__author__name',
+      'author__company',
+      'article__published',
+    ],
     numbers: ['stars', 'article__views', 'author__age', 'article__score'],
     counted: ['id', 'stars', 'author', 'article__tags'],
     texts: ['text', 'article__title', 'author__name'],
@@ -46,7 +83,21 @@ const paths: Record<string, { values: string[]; numbers: string[]; counted: stri
     texts: ['name'],
   },
   Event: {
-    values: ['name', 'day', 'at', 'start', 'lasts', 'amount', 'small', 'ratio', 'flag', 'host', 'host__name', 'meta__a', 'meta__b__c'],
+    values: [
+      'name',
+      'day',
+      'at',
+      'start',
+      'lasts',
+      'amount',
+      'small',
+      'ratio',
+      'flag',
+      'host',
+      'host__name',
+      'meta__a',
+      'meta__b__c',
+    ],
     numbers: ['amount', 'small', 'ratio', 'id', 'lasts'],
     counted: ['host__friends', 'id', 'host__clubs', 'meta', 'flag'],
     texts: ['name', 'host__name'],
@@ -54,7 +105,16 @@ const paths: Record<string, { values: string[]; numbers: string[]; counted: stri
   Person: {
     values: ['name', 'id'],
     numbers: ['events__small', 'events__amount', 'memberships__club', 'events__lasts'],
-    counted: ['friends', 'follows', 'followers', 'clubs', 'memberships', 'invited', 'events', 'friends__events'],
+    counted: [
+      'friends',
+      'follows',
+      'followers',
+      'clubs',
+      'memberships',
+      'invited',
+      'events',
+      'friends__events',
+    ],
     texts: ['name'],
   },
   Club: {
@@ -62,6 +122,44 @@ const paths: Record<string, { values: string[]; numbers: string[]; counted: stri
     numbers: ['members__events__small', 'memberships__id'],
     counted: ['members', 'memberships', 'members__friends', 'memberships__inviter'],
     texts: ['name'],
+  },
+  Place: {
+    values: [
+      'name',
+      'city',
+      'owner__name',
+      'restaurant__seats',
+      'restaurant__chef__name',
+      'restaurant__noodles__flour',
+    ],
+    numbers: ['visits__stars', 'restaurant__seats', 'id'],
+    counted: ['visits', 'restaurant', 'owner__kitchens', 'restaurant__dinners'],
+    texts: ['name', 'city', 'owner__name'],
+  },
+  Restaurant: {
+    values: ['name', 'city', 'seats', 'chef', 'owner__name', 'chef__name', 'id'],
+    numbers: ['seats', 'visits__stars', 'dinners__stars', 'id'],
+    counted: ['visits', 'dinners', 'noodles', 'chef__kitchens', 'owner__places'],
+    texts: ['name', 'city', 'chef__name'],
+  },
+  Noodles: {
+    values: ['name', 'flour', 'seats', 'city', 'chef'],
+    numbers: ['seats', 'visits__stars', 'id'],
+    counted: ['visits', 'dinners', 'chef'],
+    texts: ['name', 'flour', 'chef__name'],
+  },
+  Visit: {
+    values: [
+      'stars',
+      'place__name',
+      'restaurant__name',
+      'restaurant__seats',
+      'place__restaurant__seats',
+      'restaurant',
+    ],
+    numbers: ['stars', 'restaurant__seats', 'place__restaurant__seats'],
+    counted: ['place', 'restaurant', 'restaurant__chef', 'place__visits'],
+    texts: ['place__name', 'restaurant__name', 'restaurant__noodles__flour'],
   },
   Membership: {
     values: ['role', 'joined', 'person', 'club__name', 'inviter__name'],
@@ -159,8 +257,14 @@ export function queryOf(seed: number): Query {
   };
   const order = (): Call => {
     const items: unknown[] = [];
-    if (chance(2)) items.push((chance(2) ? '-' : '') + pick(known.values.filter((path) => !path.startsWith('meta'))));
-    else if (chance(3)) items.push({ [pick(['$ascNullsLast', '$descNullsLast', '$ascNullsFirst', '$descNullsFirst'])]: pick(known.values.filter((path) => !path.startsWith('meta'))) });
+    if (chance(2))
+      items.push((chance(2) ? '-' : '') + pick(known.values.filter((path) => !path.startsWith('meta'))));
+    else if (chance(3))
+      items.push({
+        [pick(['$ascNullsLast', '$descNullsLast', '$ascNullsFirst', '$descNullsFirst'])]: pick(
+          known.values.filter((path) => !path.startsWith('meta')),
+        ),
+      });
     return ['orderBy', ...items, chance(3) ? '-id' : 'id'] as unknown as Call;
   };
 
@@ -169,7 +273,9 @@ export function queryOf(seed: number): Query {
   switch (next(10)) {
     case 0: {
       // grouped by values
-      const by = Array.from(new Set([pick(known.values), ...(chance(3) ? [pick(known.values)] : [])])).filter((path) => !path.startsWith('meta'));
+      const by = Array.from(new Set([pick(known.values), ...(chance(3) ? [pick(known.values)] : [])])).filter(
+        (path) => !path.startsWith('meta'),
+      );
       if (by.length === 0) by.push('id');
       calls.push(['values', ...by], ['annotate', { n: aggregate() }]);
       if (chance(3)) calls.push(['filter', { n__isnull: false }]);
@@ -180,7 +286,15 @@ export function queryOf(seed: number): Query {
     case 1: {
       const made = aggregate();
       calls.push(['annotate', chance(3) ? { n: made, m: aggregate() } : { n: made }]);
-      if (chance(2)) calls.push([chance(3) ? 'exclude' : 'filter', pick<Row>(/^(Count|Sum)/.test((made['$agg'] as string[])[0] as string) ? [{ n__gt: 1 }, { n: 0 }, { n__isnull: true }, { n__in: [1, 2, 3] }] : [{ n__isnull: true }, { n__isnull: false }])]);
+      if (chance(2))
+        calls.push([
+          chance(3) ? 'exclude' : 'filter',
+          pick<Row>(
+            /^(Count|Sum)/.test((made['$agg'] as string[])[0] as string)
+              ? [{ n__gt: 1 }, { n: 0 }, { n__isnull: true }, { n__in: [1, 2, 3] }]
+              : [{ n__isnull: true }, { n__isnull: false }],
+          ),
+        ]);
       if (chance(3)) calls.push(where());
       calls.push(['orderBy', 'id'], chance(3) ? ['count'] : ['values', 'id', 'n']);
       return [model, ...calls];
@@ -188,12 +302,27 @@ export function queryOf(seed: number): Query {
     case 2:
       if (chance(3)) calls.push(['distinct']);
       if (chance(3)) calls.push(['annotate', { n: aggregate() }], ['aggregate', { r: agg('Max', 'n') }]);
-      else if (chance(3)) calls.push(['orderBy', 'id'], ['slice', next(3), 5 + next(9)], ['aggregate', { r: agg(pick(['Sum', 'Max', 'Count']), 'id'), s: agg('Count', 'id', { filter: q({ id__gt: 3 }) }) }]);
+      else if (next(3) === 1)
+        calls.push(
+          ['orderBy', 'id'],
+          ['slice', next(3), 5 + next(9)],
+          [
+            'aggregate',
+            {
+              r: agg(pick(['Sum', 'Max', 'Count']), 'id'),
+              s: agg('Count', 'id', { filter: q({ id__gt: 3 }) }),
+            },
+          ],
+        );
       else calls.push(['aggregate', { r: aggregate(), s: aggregate() }]);
       return [model, ...calls];
     case 3:
       calls.push(['annotate', { e: expression(), f: expression() }]);
-      if (chance(3)) calls.push([chance(2) ? 'filter' : 'exclude', pick<Row>([{ e__isnull: true }, { e__isnull: false }])]);
+      if (chance(3))
+        calls.push([
+          chance(2) ? 'filter' : 'exclude',
+          pick<Row>([{ e__isnull: true }, { e__isnull: false }]),
+        ]);
       calls.push(['orderBy', 'id'], ['values', 'id', 'e', 'f']);
       return [model, ...calls];
     case 4:
@@ -211,9 +340,25 @@ export function queryOf(seed: number): Query {
       return [model, ...calls];
     }
     case 6:
-      calls.push(['values', ...new Set([pick(known.values), pick(known.values), pick(known.counted)].filter((path) => !path.startsWith('meta')).concat('id'))]);
+      calls.push([
+        'values',
+        ...new Set(
+          [pick(known.values), pick(known.values), pick(known.counted)]
+            .filter((path) => !path.startsWith('meta'))
+            .concat('id'),
+        ),
+      ]);
       if (chance(2)) calls.push(['distinct']);
-      return [model, ...calls, ['orderBy', ...((calls.at(-1)?.[0] === 'distinct' ? calls.at(-2) : calls.at(-1)) as unknown as string[]).slice(1)]];
+      return [
+        model,
+        ...calls,
+        [
+          'orderBy',
+          ...((calls.at(-1)?.[0] === 'distinct' ? calls.at(-2) : calls.at(-1)) as unknown as string[]).slice(
+            1,
+          ),
+        ],
+      ];
     default:
       if (chance(2)) calls.push(['distinct']);
       calls.push(order());

@@ -25,7 +25,7 @@ export async function createTables(
   };
   for (const model of models) {
     const meta = metaOf(model);
-    const lines = (meta.columns as unknown as Column[]).map((field) => {
+    const lines = (meta.local as unknown as Column[]).map((field) => {
       let type = backend.columnType(field.deconstruct(), resolve);
       if (field.auto)
         type +=
@@ -41,7 +41,7 @@ export async function createTables(
       lines.push(
         `UNIQUE (${names.map((name) => q((meta.fields.get(name) as unknown as Column).column)).join(',')})`,
       );
-    for (const field of meta.columns)
+    for (const field of meta.local)
       if (field.kind === 'foreignKey' || field.kind === 'oneToOne') {
         const target = metaOf((field as unknown as { to: unknown }).to);
         lines.push(
