@@ -91,6 +91,10 @@ export abstract class Exchange {
   protected abstract writeBody(body: Uint8Array, last: boolean): void;
   protected abstract writeTrailers(headers: Headers): void;
   protected abstract writeEarlyHints(links: readonly string[]): void;
+  /** Promises the client a response to a request that it did not make; where that cannot be, it is no event of the protocol. */
+  protected push(_path: string, _headers: Headers): void {
+    throw this.badEvent('http.response.push', 'nothing can be pushed on this connection');
+  }
   /** The application wants body bytes: say "100 Continue" if that is awaited, read on if reading stopped. */
   protected abstract wantBody(): void;
   /** True when the peer is slow and what was sent waits in memory. */
@@ -344,6 +348,10 @@ export abstract class Exchange {
       case 'http.response.early_hint':
         if (this.phase !== IDLE && this.phase !== HEAD_READY) throw this.#wrongOrder(event.type);
         this.writeEarlyHints(event.links);
+        return resolved;
+      case 'http.response.push':
+        if (this.phase !== HEAD_READY && this.phase !== STREAMING) throw this.#wrongOrder(event.type);
+        this.push(event.path, event.headers);
         return resolved;
       case 'http.response.pathsend':
         if (this.phase !== HEAD_READY) throw this.#wrongOrder(event.type);

@@ -20,6 +20,9 @@ import { SocketTransport } from './socket-transport.ts';
 const ARRIVAL = 500;
 const ARRIVAL_DRAINING = 2000;
 
+/** How the preface of HTTP/2 begins (RFC 9113 3.4). */
+const PREFACE = 'PRI ';
+
 /** A server that listens. Made by `serve`. */
 export class Server {
   readonly options: ServerOptions;
@@ -213,14 +216,25 @@ export class Server {
       leave();
     };
     socket.on('close', drop).on('error', drop);
-    socket.once('data', (chunk: Buffer) => {
+    let begun: Buffer = Buffer.alloc(0);
+    socket.on('data', function peek(piece: Buffer) {
+      const chunk = Buffer.concat([begun, piece]);
+      // The preface may come in pieces, like anything.
+      if (chunk.length < PREFACE.length && PREFACE.startsWith(chunk.toString('latin1'))) {
+        begun = chunk;
+        return;
+      }
+      socket.off('data', peek);
+      decide(chunk);
+    });
+    const decide = (chunk: Buffer): void => {
       drop();
       socket.off('close', drop).off('error', drop).pause();
-      if (chunk.toString('latin1', 0, 4) === 'PRI ') {
+      if (chunk.toString('latin1', 0, PREFACE.length) === PREFACE) {
         socket.unshift(chunk);
         void this.#http2(socket, null, proxied);
       } else this.#http1(socket, null, false, chunk, proxied);
-    });
+    };
     socket.resume();
   }
 

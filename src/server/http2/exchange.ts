@@ -1,16 +1,37 @@
 import type * as http2 from 'node:http2';
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import type { Headers, HttpScope } from '../../asgi/index.ts';
-import { BODY_HIGH_WATER, COMPLETE, Exchange } from '../exchange.ts';
+import type { Header, Headers, HttpScope } from '../../asgi/index.ts';
+import { BODY_HIGH_WATER, COMPLETE, Exchange, HEAD_READY } from '../exchange.ts';
 import { reasonPhrase } from '../http1/status-line.ts';
-import { CONNECTION, CONTENT_LENGTH, DROPPED, knownName, trails, validValue } from '../response-headers.ts';
+import {
+  CONNECTION,
+  CONTENT_LENGTH,
+  DROPPED,
+  knownName,
+  PLAIN,
+  trails,
+  validValue,
+} from '../response-headers.ts';
 import type { Services } from '../services.ts';
 
 /** Bytes that may wait on one stream before `send` waits. */
 const WRITE_HIGH_WATER = 64 * 1024;
+/**
+ * Pieces in which a body is handed on. What waits is known by whole pieces only, and a client that reads slowly must be
+ * told from one that has stopped.
+ */
+const PIECE = 32 * 1024;
 /** RST_STREAM codes (RFC 9113 7). */
 const INTERNAL_ERROR = 2;
 const CANCEL = 8;
+
+/** Makes the promised stream and has the application answer on it. */
+export type Pushed = (
+  stream: ServerHttp2Stream,
+  scope: HttpScope,
+  path: string,
+  headers: readonly Header[],
+) => void;
 
 /** A request on a stream of HTTP/2 (RFC 9113). */
 export class Http2Exchange extends Exchange {
@@ -19,6 +40,10 @@ export class Http2Exchange extends Exchange {
   #head: OutgoingHttpHeaders = {};
   #bodyBytes = 0;
   #trailers: OutgoingHttpHeaders | null = null;
+  readonly #onPush: Pushed;
+  #bodyDeadline: number;
+  #writeMark = 0;
+  #writeDeadline = Number.POSITIVE_INFINITY;
 
   constructor(
     services: Services,
@@ -26,8 +51,11 @@ export class Http2Exchange extends Exchange {
     scope: HttpScope,
     hasBody: boolean,
     trailers: boolean,
+    onPush: Pushed,
   ) {
     super(services, scope, hasBody);
+    this.#onPush = onPush;
+    this.#bodyDeadline = services.now + services.options.timeoutBody;
     this.#stream = stream;
     this.#acceptsTrailers = trailers;
     stream.on('drain', () => this.drained());
@@ -41,9 +69,9 @@ export class Http2Exchange extends Exchange {
     const limit = services.options.limitRequestBody;
     stream.on('data', (chunk: Buffer) => {
       this.#bodyBytes += chunk.length;
+      this.#bodyDeadline = services.now + services.options.timeoutBody;
       if (limit > 0 && this.#bodyBytes > limit) {
-        if (this.phase <= 1) this.respondError(413);
-        this.disconnect(true, `the body has more than ${limit} bytes`);
+        this.#refuse(413, `the body has more than ${limit} bytes`);
         return;
       }
       this.pushBody(chunk);
@@ -105,9 +133,9 @@ export class Http2Exchange extends Exchange {
 
   #piece(body: Uint8Array, last: boolean): void {
     // Copied: the application may use its buffer again, the stream keeps what the window does not take.
-    const bytes = body.length === 0 ? null : Buffer.from(body);
-    if (last && !this.trailersAnnounced) this.#stream.end(bytes ?? undefined);
-    else if (bytes !== null) this.#stream.write(bytes);
+    const bytes = Buffer.from(body);
+    for (let at = 0; at < bytes.length; at += PIECE) this.#stream.write(bytes.subarray(at, at + PIECE));
+    if (last && !this.trailersAnnounced) this.#stream.end();
   }
 
   protected override writeTrailers(headers: Headers): void {
@@ -132,6 +160,53 @@ export class Http2Exchange extends Exchange {
       if (!validValue(link))
         throw this.badEvent('http.response.early_hint', `the link ${JSON.stringify(link)} is invalid`);
     this.#stream.additionalHeaders({ ':status': 103, link: [...links] });
+  }
+
+  protected override push(path: string, headers: Headers): void {
+    if (!/^\/[\x21-\x7e]*$/.test(path) || path.includes('#'))
+      throw this.badEvent(
+        'http.response.push',
+        `the path ${JSON.stringify(path)} is no path as a request has it`,
+      );
+    const fields: Header[] = [];
+    for (const [given, value] of headers) {
+      const name = knownName(given);
+      if (name === null || !validValue(value))
+        throw this.badEvent('http.response.push', `the field ${JSON.stringify(given)} is invalid`);
+      if (name.kind === PLAIN && name.name !== 'host') fields.push([name.name, value]);
+    }
+    // The client may have turned pushing off since the request began.
+    if (this.#stream.pushAllowed) this.#onPush(this.#stream, this.scope, path, fields);
+  }
+
+  /** Called about once per clock interval, until the stream is closed. */
+  tick(now: number): void {
+    const stream = this.#stream;
+    const { timeoutWrite, timeoutBody } = this.services.options;
+    const left = stream.writableLength;
+    if (left !== this.#writeMark || left === 0) {
+      this.#writeMark = left;
+      this.#writeDeadline = now + timeoutWrite;
+    } else if (now > this.#writeDeadline) {
+      this.services.log.warn(`${this.describe()}: the client took nothing of its response in time, dropped`);
+      stream.close(CANCEL);
+      return;
+    }
+    if (this.bodyEnded || this.phase >= COMPLETE) return;
+    // The application is the slow one while reading is stopped.
+    if (stream.isPaused()) this.#bodyDeadline = now + timeoutBody;
+    else if (now > this.#bodyDeadline) {
+      this.#refuse(408, 'the body of the request did not come in time');
+    }
+  }
+
+  /** The rest of the body cannot be had: the request has failed. */
+  #refuse(status: number, why: string): void {
+    this.services.log.warn(`${this.describe()}: ${why}`);
+    const unanswered = this.phase <= HEAD_READY;
+    this.disconnect(true, why);
+    if (unanswered) this.respondError(status);
+    else this.#stream.close(CANCEL);
   }
 
   protected override wantBody(): void {

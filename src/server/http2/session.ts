@@ -1,6 +1,6 @@
 import * as http2 from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Header, HttpScope, TlsExtension } from '../../asgi/index.ts';
+import type { Extensions, Header, HttpScope, TlsExtension } from '../../asgi/index.ts';
 import { isSobayaError } from '../../errors/index.ts';
 import { ASGI } from '../http1/connection.ts';
 import { refuse } from '../http1/refusal.ts';
@@ -11,6 +11,8 @@ import { Http2Exchange } from './exchange.ts';
 const ENHANCE_YOUR_CALM = 11;
 /** Streams that a client may reset within a second beyond half of those it opened: more is rapid reset (CVE-2023-44487). */
 const RESET_BURST = 100;
+/** Pings and changes of settings within a second: each has to be answered, and nobody needs so many. */
+const CONTROL_BURST = 1000;
 
 export interface Http2Connection {
   readonly client: HttpScope['client'];
@@ -24,12 +26,17 @@ export class Http2Session {
   readonly #session: http2.ServerHttp2Session;
   readonly #services: Services;
   readonly #connection: Http2Connection;
-  readonly #extensions: HttpScope['extensions'];
+  readonly #extensions: Extensions;
+  readonly #extensionsWithPush: Extensions;
   #open = 0;
   #idleSince: number;
   #windowStart = 0;
   #opened = 0;
   #resets = 0;
+  #controls = 0;
+  /** The client has sent its settings, with which it has to begin. */
+  #greeted = false;
+  readonly #since: number;
   #served = 0;
   readonly #number: number;
   readonly #exchanges = new Set<Http2Exchange>();
@@ -37,7 +44,7 @@ export class Http2Session {
   constructor(socket: Socket, services: Services, connection: Http2Connection, onClose: () => void) {
     this.#services = services;
     this.#connection = connection;
-    this.#idleSince = services.now;
+    this.#idleSince = this.#since = services.now;
     this.#number = ++services.connections;
     const { options } = services;
     this.#extensions = {
@@ -46,6 +53,7 @@ export class Http2Session {
       'http.response.pathsend': {},
       ...(connection.tls === null ? {} : { tls: connection.tls }),
     };
+    this.#extensionsWithPush = { ...this.#extensions, 'http.response.push': {} };
     this.#session = http2.performServerHandshake(socket as never, {
       settings: { maxConcurrentStreams: options.h2MaxStreams, maxHeaderListSize: options.limitRequestHead },
       maxHeaderListPairs: options.limitRequestFields,
@@ -54,6 +62,11 @@ export class Http2Session {
       maxSessionMemory: 10,
     });
     this.#session.on('stream', (stream, _headers, _flags, rawHeaders) => this.#stream(stream, rawHeaders));
+    this.#session.on('ping', () => this.#control());
+    this.#session.on('remoteSettings', () => {
+      this.#greeted = true;
+      this.#control();
+    });
     this.#session.on('error', () => {});
     this.#session.on('close', onClose);
   }
@@ -80,9 +93,12 @@ export class Http2Session {
       stream.resume();
       return;
     }
-    const started = exchange;
-    this.#exchanges.add(started);
-    stream.once('close', () => this.#exchanges.delete(started));
+    this.#run(stream, exchange);
+  }
+
+  #run(stream: http2.ServerHttp2Stream, exchange: Http2Exchange): void {
+    this.#exchanges.add(exchange);
+    stream.once('close', () => this.#exchanges.delete(exchange));
     exchange.startedAt = this.#services.now;
     exchange.connectionNumber = this.#number;
     exchange.requestOnConnection = ++this.#served;
@@ -140,28 +156,71 @@ export class Http2Session {
       client,
       server,
       state: { ...state },
-      ...(this.#extensions === undefined ? {} : { extensions: this.#extensions }),
+      extensions:
+        stream.pushAllowed && Number(stream.id) % 2 === 1 ? this.#extensionsWithPush : this.#extensions,
     };
     this.#services.proxies?.apply(scope);
-    return new Http2Exchange(this.#services, stream, scope, !stream.endAfterHeaders, trailers);
+    // Streams of even numbers are the server's own: pushed, and without a body.
+    const hasBody = !stream.endAfterHeaders && Number(stream.id) % 2 === 1;
+    return new Http2Exchange(this.#services, stream, scope, hasBody, trailers, (...promise) =>
+      this.#push(...promise),
+    );
+  }
+
+  /** A promised request goes to the application like any other, on the stream that was promised for its response. */
+  #push(parent: http2.ServerHttp2Stream, scope: HttpScope, path: string, headers: readonly Header[]): void {
+    const host = scope.headers.find(([name]) => name === 'host')?.[1] ?? '';
+    const request: Header[] = [
+      [':method', 'GET'],
+      [':path', path],
+      [':scheme', scope.scheme],
+      [':authority', host],
+      ...headers,
+    ];
+    parent.pushStream(Object.fromEntries(request), (error, stream) => {
+      // The client has as many streams as it takes, or is gone: a push is an offer, and may come to nothing.
+      if (error !== null) return;
+      this.#open++;
+      stream.once('close', () => {
+        this.#open--;
+        this.#idleSince = this.#services.now;
+      });
+      this.#run(stream, this.#exchange(stream, request.flat()));
+    });
+  }
+
+  #window(): void {
+    const { now } = this.#services;
+    if (now - this.#windowStart <= 1000) return;
+    this.#windowStart = now;
+    this.#opened = this.#open;
+    this.#resets = this.#controls = 0;
   }
 
   #reset(): void {
-    const { now } = this.#services;
-    if (now - this.#windowStart > 1000) {
-      this.#windowStart = now;
-      this.#opened = this.#open;
-      this.#resets = 0;
-    }
-    if (++this.#resets <= RESET_BURST || this.#resets * 2 < this.#opened) return;
-    this.#services.log.warn(
-      `${this.#connection.client?.[0] ?? 'a client'}: resets streams faster than it lets them finish`,
-    );
+    this.#window();
+    if (++this.#resets > RESET_BURST && this.#resets * 2 >= this.#opened)
+      this.#calm('resets streams faster than it lets them finish');
+  }
+
+  #control(): void {
+    this.#window();
+    if (++this.#controls > CONTROL_BURST) this.#calm('sends more pings and settings than anybody needs');
+  }
+
+  #calm(why: string): void {
+    if (this.#session.destroyed) return;
+    this.#services.log.warn(`${this.#connection.client?.[0] ?? 'a client'}: ${why}, disconnected`);
     this.#session.goaway(ENHANCE_YOUR_CALM);
     this.#session.destroy();
   }
 
   tick(now: number): void {
+    if (!this.#greeted && now - this.#since > this.#services.options.timeoutHeader) {
+      this.#session.destroy();
+      return;
+    }
+    for (const exchange of this.#exchanges) exchange.tick(now);
     if (this.#open === 0 && now - this.#idleSince > this.#services.options.timeoutKeepAlive * 12)
       this.#session.close();
   }
