@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { fault } from '../errors/index.ts';
@@ -75,6 +75,7 @@ async function readMultipart(request: HttpRequest): Promise<Form> {
   request.onClose(() => folder.remove());
   const fields: [string, string][] = [];
   const files: Promise<UploadedFile | null>[] = [];
+  const streams: Readable[] = [];
   let fieldBytes = 0;
   const { promise: parsed, resolve, reject } = Promise.withResolvers<void>();
   const fail = (error: unknown): void => {
@@ -99,6 +100,7 @@ async function readMultipart(request: HttpRequest): Promise<Form> {
     }
     if (field.length > longestName || (filename ?? '').length > longestName) fail(longName());
     stream.once('limit', () => fail(tooLarge('A file', limits.maxFileSize, 'maxFileSize')));
+    streams.push(stream);
     const kept = keep(stream, folder, limits.fileMemory).then(({ content, size }) =>
       // A file input that was left empty sends a part without name and content.
       !filename && size === 0
@@ -133,6 +135,9 @@ async function readMultipart(request: HttpRequest): Promise<Form> {
     return { fields: new QueryDict(fields), files: new UploadedFiles(kept.filter((file) => file !== null)) };
   } catch (error) {
     parser.destroy();
+    // The parser leaves the file it was in open, and its reader waiting.
+    for (const stream of streams) stream.destroy();
+    await Promise.allSettled(files);
     throw error;
   }
 }
@@ -145,7 +150,7 @@ async function keep(
 ): Promise<{ content: Uint8Array | string; size: number }> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  let file: WriteStream | null = null;
+  let file: FileHandle | null = null;
   let path = '';
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -154,17 +159,21 @@ async function keep(
         chunks.push(chunk);
         if (size <= memory) continue;
         path = await folder.nextPath();
-        file = createWriteStream(path, { mode: 0o600, flags: 'wx' });
-        for (const earlier of chunks) if (!file.write(earlier)) await once(file, 'drain');
+        file = await open(path, 'wx', 0o600);
+        for (const earlier of chunks) await writeAll(file, earlier);
         chunks.length = 0;
-      } else if (!file.write(chunk)) await once(file, 'drain');
+      } else await writeAll(file, chunk);
     }
-  } catch (error) {
-    file?.destroy();
-    throw error;
+  } finally {
+    await file?.close();
   }
-  if (file === null) return { content: Buffer.concat(chunks, size), size };
-  file.end();
-  await once(file, 'close');
-  return { content: path, size };
+  return { content: file === null ? Buffer.concat(chunks, size) : path, size };
+}
+
+/** A disk that is full is an error of this write: a stream would tell it to nobody, and end the process. */
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at);
+    at += bytesWritten;
+  }
 }

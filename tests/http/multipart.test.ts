@@ -1,5 +1,8 @@
 /** Multipart forms as browsers write them, as nobody should, and cut anywhere. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createApp, HttpResponse, path } from 'sobaya';
@@ -165,4 +168,32 @@ test('a form that is cut, doubled or mixed up anywhere never ends the process', 
     ),
     { numRuns: 400 },
   );
+});
+
+test('a form that fails half-way leaves no file open and none behind', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sobaya-multipart-'));
+  const failing = new Client(
+    createApp({
+      debug: false,
+      onError: () => {},
+      uploadFolder: folder,
+      limits: { fileMemory: 10, maxFiles: 2 },
+      urls: [path('', async (request) => new HttpResponse(String((await request.files()).size)))],
+    }),
+    { raiseErrors: false },
+  );
+  const open = (): number => readdirSync('/proc/self/fd').length;
+  const headers = { 'content-type': 'multipart/form-data; boundary=b' };
+  const file = part(`${disposition}; filename="x"`, 'x'.repeat(1000));
+  assert.equal((await failing.post('/', { headers, body: file + end })).status, 200);
+  const before = process.platform === 'linux' ? open() : 0;
+  for (let round = 0; round < 20; round++) {
+    assert.equal((await failing.post('/', { headers, body: file })).status, 400);
+    assert.equal((await failing.post('/', { headers, body: file.slice(0, 500) })).status, 400);
+    assert.equal((await failing.post('/', { headers, body: file.repeat(5) + end })).status, 400);
+  }
+  if (process.platform === 'linux') assert.ok(open() <= before + 2, `${before} open files became ${open()}`);
+  assert.deepEqual(readdirSync(folder), []);
+  rmSync(folder, { recursive: true });
+  assert.equal((await failing.post('/', { headers, body: file + end })).status, 500, 'the folder is gone');
 });
