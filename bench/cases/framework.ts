@@ -51,11 +51,21 @@ export default [
     ],
   },
   {
-    name: 'framework: ten middleware',
+    name: 'framework: ten middleware around a hello view',
     sides: [
-      { name: 'none', module, options: { middleware: 0 } },
-      { name: 'ten', module, options: { middleware: 10 } },
+      { name: 'none', module, options: { kind: 'layers', layers: 'none' } },
+      { name: 'ten async functions', module, options: { kind: 'layers', layers: 'functions' } },
+      { name: 'ten of two halves', module, options: { kind: 'layers', layers: 'halves' } },
+      { name: 'ten async functions, a header each', module, options: { kind: 'layers', layers: 'headers' } },
+      { name: 'ten of ours', module, options: { kind: 'layers', layers: 'ours' } },
     ],
-    load,
+    load: { requests: [get('/')], connections: 16 },
+    goals: ['ten async functions', 'ten of two halves'].map((of) => ({
+      text: `CPU per request with ${of} against none`,
+      metric: 'cpuMicros',
+      of,
+      over: 'none',
+      atMost: 1.1,
+    })),
   },
 ] satisfies Case[];

@@ -1,6 +1,7 @@
 /** A routed view behind three middleware, or the nearest a peer has: a parameter, a header from each, JSON. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Middleware } from '../../src/index.ts';
 import type { Served } from '../harness.ts';
 
 async function sobaya({ routes = 10, middleware = 3, sync = false }: Options): Promise<Served> {
@@ -58,14 +59,59 @@ async function fastify(): Promise<Served> {
   return { port: (app.server.address() as AddressInfo).port };
 }
 
+/** Layers that do nothing for this request (but the last two kinds, which write what they write by default). */
+async function layered(kind: Options['layers']): Promise<Served> {
+  const { createApp, HttpResponse, path } = await import('../../src/index.ts');
+  const ours = await import('../../src/middleware/index.ts');
+  const { serve, silentLog } = await import('../../src/server/index.ts');
+  const ten = (make: (index: number) => Middleware): Middleware[] =>
+    Array.from({ length: 10 }, (_, index) => make(index));
+  const middleware: Middleware[] =
+    kind === 'functions'
+      ? ten(() => (getResponse) => async (request) => await getResponse(request))
+      : kind === 'halves'
+        ? ten(() =>
+            ours.processing('idle', { processRequest: () => {}, processResponse: (_, response) => response }),
+          )
+        : kind === 'headers'
+          ? ten((index) => (getResponse) => async (request) => {
+              const response = await getResponse(request);
+              response.headers.set(`x-layer-${index}`, '1');
+              return response;
+            })
+          : kind === 'ours'
+            ? [
+                ours.requestId(),
+                ours.securityHeaders(),
+                ours.hostCheck(),
+                ours.httpsRedirect({ exempt: [/^/] }),
+                ours.cors({ origins: ['https://a.example'] }),
+                ours.compression(),
+                ours.conditionalGet(),
+                ours.csrf(),
+                ours.rateLimit({ limit: 1_000_000_000, seconds: 1 }),
+                ours.staticFiles({ root: import.meta.dirname }),
+              ]
+            : [];
+  const app = createApp({
+    debug: false,
+    urls: [path('', async () => new HttpResponse('hello'))],
+    middleware,
+  });
+  const server = await serve(app, { port: 0, log: silentLog });
+  return { port: server.port, close: () => server.close() };
+}
+
 interface Options {
-  readonly kind?: 'sobaya' | 'node:http' | 'fastify';
+  readonly kind?: 'sobaya' | 'node:http' | 'fastify' | 'layers';
+  readonly layers?: 'none' | 'functions' | 'halves' | 'headers' | 'ours';
   readonly routes?: number;
   readonly middleware?: number;
   readonly sync?: boolean;
 }
 
 export function start(options: Options): Promise<Served> {
+  if (options.kind === 'layers') return layered(options.layers);
   if (options.kind === 'node:http') return nodeHttp();
   return options.kind === 'fastify' ? fastify() : sobaya(options);
 }

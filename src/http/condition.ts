@@ -1,4 +1,5 @@
 import { evaluatePreconditions, notModified } from './conditional.ts';
+import { wrap } from './methods.ts';
 import type { HttpRequest } from './request.ts';
 import { type AnyResponse, HttpResponse } from './response.ts';
 import type { View } from './view.ts';
@@ -33,6 +34,5 @@ export function condition<P>(options: ConditionOptions<P>, view: View<P>): View<
     const safe = request.method === 'GET' || request.method === 'HEAD';
     return safe && response instanceof HttpResponse ? mark(response) : response;
   };
-  Object.defineProperty(conditional, 'name', { value: view.name, configurable: true });
-  return conditional;
+  return wrap<View<P>>(view, conditional);
 }

@@ -7,13 +7,13 @@ export interface CookieOptions {
   /** Default `/`. */
   readonly path?: string;
   readonly domain?: string;
-  /** Only over HTTPS. Default: false; true where `sameSite` is `none` or the name has a prefix that asks for it. */
+  /** Only over HTTPS. Default: false; true where `sameSite: 'none'`, `partitioned` or the prefix of the name asks for it. */
   readonly secure?: boolean;
   /** Not readable by scripts. Default true. */
   readonly httpOnly?: boolean;
   /** Default `lax`. */
   readonly sameSite?: 'lax' | 'strict' | 'none';
-  /** One jar per top-level site (CHIPS). */
+  /** One jar per top-level site (CHIPS). Asks for `secure`, and turns it on. */
   readonly partitioned?: boolean;
 }
 
@@ -57,12 +57,20 @@ export function formatCookie(name: string, value: string, options: CookieOptions
   const path = options.path ?? '/';
   if (!path.startsWith('/') || !attribute.test(path))
     bad('the path must begin with "/" and hold no ";" or control characters');
-  const host = name.startsWith('__Host-');
-  const secure = options.secure ?? (options.sameSite === 'none' || host || name.startsWith('__Secure-'));
-  if (!secure && (host || name.startsWith('__Secure-'))) bad('this prefix asks for secure: true');
+  // Browsers compare prefixes without regard to case.
+  const prefix = /^__(?:host-http|host|secure|http)-/i.exec(name)?.[0].toLowerCase();
+  const host = prefix === '__host-' || prefix === '__host-http-';
+  const secure =
+    options.secure ?? (options.sameSite === 'none' || options.partitioned === true || prefix !== undefined);
+  if (!secure && prefix !== undefined) bad('this prefix asks for secure: true');
+  if (!secure && options.partitioned) bad('partitioned asks for secure: true');
+  if (options.httpOnly === false && (prefix === '__http-' || prefix === '__host-http-'))
+    bad('this prefix asks for httpOnly: true');
   if (!secure && options.sameSite === 'none') bad('sameSite "none" asks for secure: true');
   if (host && (options.domain !== undefined || path !== '/'))
     bad('the prefix __Host- allows no domain, and no path but "/"');
+  // What is longer browsers drop without a word (RFC 6265bis, 5.6).
+  if (name.length + text.length > 4096) bad(`with ${name.length + text.length} bytes it is longer than 4096`);
   let line = `${name}=${text}; Path=${path}`;
   if (options.maxAge !== undefined) {
     if (!Number.isInteger(options.maxAge)) bad('maxAge must be a whole number of seconds');

@@ -36,7 +36,9 @@ export type Events = AsyncIterable<ServerSentEvent | string> | Iterable<ServerSe
 
 /** The id of the last event that a browser which connects again has seen; null the first time. */
 export function lastEventId(request: HttpRequest): string | null {
-  return request.header('last-event-id');
+  const id = request.header('last-event-id');
+  // Sent as UTF-8 (HTML, 9.2.4), and headers come as latin-1.
+  return id === null ? null : Buffer.from(id, 'latin1').toString();
 }
 
 /** A stream of server-sent events. It ends, and releases what it holds, when the client leaves. */

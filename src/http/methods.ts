@@ -66,7 +66,7 @@ export function methods<const T extends MethodTable>(views: T): MethodsView<T> {
 type Wrapped<V> = V;
 
 /** Keeps what a view is known by when it is wrapped. */
-function wrap<V extends SomeView>(view: V, wrapper: SomeView): Wrapped<V> {
+export function wrap<V extends SomeView>(view: V, wrapper: SomeView): Wrapped<V> {
   Object.defineProperty(wrapper, 'name', { value: view.name, configurable: true });
   for (const key of Reflect.ownKeys(view)) {
     if (key === 'length' || key === 'name' || key === 'prototype') continue;

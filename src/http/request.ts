@@ -203,16 +203,34 @@ export class HttpRequest {
     return (this.#body ??= this.#readBody());
   }
 
+  /** The body as text: UTF-8, or what the charset of its Content-Type names. */
   async text(): Promise<string> {
-    const bytes = await this.body();
-    return decoder.decode(bytes);
+    const charset = this.#charset();
+    if (charset === null) return decoder.decode(await this.body());
+    let other: TextDecoder;
+    try {
+      other = new TextDecoder(charset);
+    } catch {
+      throw fault('SBY_HTTP_WRONG_TYPE', { expected: 'UTF-8', got: `charset=${charset}` });
+    }
+    return other.decode(await this.body());
   }
 
-  /** The body as JSON. Whoever knows its shape validates it: see `endpoint`. */
+  /** Null for UTF-8, named or not. */
+  #charset(): string | null {
+    const found = /;\s*charset\s*=\s*"?([^\s;"]{1,40})/i.exec(this.header('content-type') ?? '')?.[1];
+    return found === undefined || /^(?:utf-?8|us-ascii|ascii)$/i.test(found) ? null : found;
+  }
+
+  /** The body as JSON: of a key that is there twice, the last value. Whoever knows its shape validates it: see `endpoint`. */
   async json(): Promise<unknown> {
     const type = this.contentType;
     if (type === null || !(type === 'application/json' || type.endsWith('+json')))
       throw fault('SBY_HTTP_WRONG_TYPE', { expected: 'application/json', got: type });
+    // JSON is UTF-8 (RFC 8259, 8.1): in another charset its quotes could stand elsewhere.
+    const charset = this.#charset();
+    if (charset !== null)
+      throw fault('SBY_HTTP_WRONG_TYPE', { expected: 'JSON in UTF-8', got: `charset=${charset}` });
     const bytes = await this.body();
     let text: string;
     try {

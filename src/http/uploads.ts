@@ -112,7 +112,9 @@ export class UploadFolder {
   }
 
   async remove(): Promise<void> {
-    if (this.#folder !== null) await rm(await this.#folder, { recursive: true, force: true });
+    // It may be that it could not be made: whoever asked for a path has been told.
+    const folder = await this.#folder?.catch(() => null);
+    if (folder) await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -6,7 +6,7 @@ import {
   type Middleware,
   splitList,
 } from '../http/index.ts';
-import { processing } from './protocol.ts';
+import { processing, stateless } from './protocol.ts';
 
 export interface CorsOptions {
   /** Origins that may read: `https://app.example`, an expression, a function, or `*` for all (never with credentials). */
@@ -33,8 +33,8 @@ export function cors(options: CorsOptions): Middleware {
     exposeHeaders = [],
     credentials = false,
     maxAge = 600,
-    paths,
   } = options;
+  const paths = options.paths && stateless(options.paths);
   const headers = (
     options.headers ?? ['accept', 'authorization', 'content-type', 'x-csrftoken', 'x-requested-with']
   ).map((name) => name.toLowerCase());

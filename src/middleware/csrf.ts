@@ -108,6 +108,13 @@ export function csrf(options: CsrfOptions = {}): Middleware {
     header = 'x-csrftoken',
     trustedOrigins = [],
   } = options;
+  for (const origin of trustedOrigins)
+    if (!/^https?:\/\/(?:\*\.)?[^/*?#@\s]+$/i.test(origin))
+      throw fault('SBY_MIDDLEWARE_BAD_OPTION', {
+        middleware: 'csrf',
+        option: 'trustedOrigins',
+        why: `${JSON.stringify(origin)} is no origin; write "https://admin.example" or "https://*.example"`,
+      });
   const refuse = (why: string): never => {
     throw fault('SBY_MIDDLEWARE_CSRF', { why });
   };

@@ -1,5 +1,5 @@
 import { HttpResponseRedirect, type Middleware } from '../http/index.ts';
-import { processing } from './protocol.ts';
+import { processing, stateless } from './protocol.ts';
 
 export interface HttpsRedirectOptions {
   /** How long browsers shall only use HTTPS, seconds; 0 sends no header. Default one hour: raise it when all works. */
@@ -14,7 +14,8 @@ export interface HttpsRedirectOptions {
 
 /** Leads from http to https, and tells browsers to stay there (RFC 6797). Behind a proxy, needs `trustedProxies`. */
 export function httpsRedirect(options: HttpsRedirectOptions = {}): Middleware {
-  const { hstsSeconds = 3600, exempt = [] } = options;
+  const { hstsSeconds = 3600 } = options;
+  const exempt = (options.exempt ?? []).map(stateless);
   const hsts = [
     [
       'strict-transport-security',

@@ -8,6 +8,13 @@ export function andThen(
   return given instanceof Promise ? given.then(fn) : fn(given);
 }
 
+/** An expression that keeps no state from one request to the next. */
+export function stateless(expression: RegExp): RegExp {
+  return /[gy]/.test(expression.flags)
+    ? new RegExp(expression.source, expression.flags.replace(/[gy]/g, ''))
+    : expression;
+}
+
 type Maybe = AnyResponse | undefined | void;
 
 /** The two halves of a middleware that keeps nothing between them but what it puts on the request. */

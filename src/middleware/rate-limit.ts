@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { fault } from '../errors/index.ts';
 import {
   type AnyResponse,
@@ -6,7 +7,7 @@ import {
   type Middleware,
   RequestVar,
 } from '../http/index.ts';
-import { processing } from './protocol.ts';
+import { processing, stateless } from './protocol.ts';
 
 /** Counts per key; `take` says how many tokens of how many are left, and when one comes back. */
 export interface RateStore {
@@ -31,11 +32,14 @@ export interface RateLimitOptions {
   readonly store?: RateStore;
   /** Only these paths. */
   readonly paths?: RegExp;
+  /** What happens to a request when the store cannot be asked. Default `allow`: a limit is no reason to be down. */
+  readonly onStoreError?: 'allow' | 'refuse';
 }
 
 /** Limits how often one client may ask; 429 with Retry-After beyond (RFC 6585). */
 export function rateLimit(options: RateLimitOptions): Middleware {
-  const { limit, seconds, key = clientKey, store = new MemoryRateStore(), paths } = options;
+  const { limit, seconds, key = clientKey, store = new MemoryRateStore(), onStoreError = 'allow' } = options;
+  const paths = options.paths && stateless(options.paths);
   if (!(Number.isInteger(limit) && limit > 0))
     throw fault('SBY_MIDDLEWARE_BAD_OPTION', {
       middleware: 'rateLimit',
@@ -74,7 +78,15 @@ export function rateLimit(options: RateLimitOptions): Middleware {
       if (who === null) return undefined;
       const result = store.take(who, limit, seconds * 1000);
       return result instanceof Promise
-        ? result.then((later) => decide(request, later))
+        ? result.then(
+            (later) => decide(request, later),
+            (error) => {
+              complain(error);
+              return onStoreError === 'allow'
+                ? undefined
+                : decide(request, { allowed: false, remaining: 0, retryAfterMs: 1000 });
+            },
+          )
         : decide(request, result);
     },
     processResponse(request, response) {
@@ -82,6 +94,15 @@ export function rateLimit(options: RateLimitOptions): Middleware {
       return result === undefined ? response : mark(response, result);
     },
   });
+}
+
+let complained = Number.NEGATIVE_INFINITY;
+
+/** Once a minute: a store that is away is away for every request. */
+function complain(error: unknown): void {
+  if (performance.now() - complained < 60_000) return;
+  complained = performance.now();
+  console.error('rateLimit() cannot ask its store:', error);
 }
 
 function clientKey(request: HttpRequest): string {
@@ -142,6 +163,8 @@ if wait>0.001 then return {0,0,math.ceil(wait)} end
 redis.call('SET',KEYS[1],string.format('%.3f',nxt),'PX',math.ceil(nxt-now)+1)
 return {1,math.floor((ARGV[2]-(nxt-now))/step+0.000001),0}`;
 
+const scriptHash = hash('sha1', script);
+
 /** Shared by all processes, in Redis or Valkey. */
 export class RedisRateStore implements RateStore {
   readonly #redis: RedisLike;
@@ -153,14 +176,15 @@ export class RedisRateStore implements RateStore {
   }
 
   async take(key: string, limit: number, windowMs: number): Promise<RateResult> {
-    const answer = (await this.#redis.sendCommand([
-      'EVAL',
-      script,
-      '1',
-      this.#prefix + key,
-      String(limit),
-      String(windowMs),
-    ])) as [number, number, number];
+    const args = ['1', this.#prefix + key, String(limit), String(windowMs)];
+    let answer: [number, number, number];
+    try {
+      answer = (await this.#redis.sendCommand(['EVALSHA', scriptHash, ...args])) as typeof answer;
+    } catch (error) {
+      // Redis has been restarted, or sees the script for the first time.
+      if (!/NOSCRIPT/.test(String((error as Error | null)?.message))) throw error;
+      answer = (await this.#redis.sendCommand(['EVAL', script, ...args])) as typeof answer;
+    }
     return {
       allowed: Number(answer[0]) === 1,
       remaining: Number(answer[1]),

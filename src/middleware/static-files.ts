@@ -88,9 +88,15 @@ async function serve(
 /** No name that means another folder, a hidden file, a device or a stream on any system. */
 export function isSafeName(name: string, dotfiles = false): boolean {
   if (name === '' || name.length > 1024 || /[\0\\:]/.test(name) || name.startsWith('/')) return false;
-  return name
-    .split('/')
-    .every((part) => part !== '' && part !== '..' && part !== '.' && (dotfiles || !part.startsWith('.')));
+  return name.split('/').every(
+    (part) =>
+      part !== '' &&
+      part !== '..' &&
+      part !== '.' &&
+      (dotfiles || !part.startsWith('.')) &&
+      // On Windows a dot or a space at the end is dropped, and these names are devices in every folder.
+      !/[. ]$|^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i.test(part),
+  );
 }
 
 async function precompressed(

@@ -34,6 +34,7 @@ export async function paginate<I>(
   number: string | number | null,
   perPage: number,
 ): Promise<Page<I>> {
+  if (!Number.isSafeInteger(perPage) || perPage < 1) throw fault('SBY_VIEWS_BAD_PAGE_SIZE', { got: perPage });
   const total = await queryset.count();
   const pages = Math.max(1, Math.ceil(total / perPage));
   const asked = number === null || number === '' ? 1 : number === 'last' ? pages : number;

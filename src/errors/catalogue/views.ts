@@ -1,4 +1,4 @@
-import { ImproperlyConfigured } from '../base.ts';
+import { ImproperlyConfigured, UsageError } from '../base.ts';
 import { describe, entry } from './define.ts';
 
 /** Errors of the room `views`. */
@@ -9,6 +9,14 @@ export const viewsErrors = {
     parts: ({ template }: { template: string }) => ({
       what: `There are no templates to render ${describe(template)} with`,
       fix: "Call setDefaultTemplates(new Templates({ directories: [new URL('./templates/', import.meta.url)] })) once, or give { templates }",
+    }),
+  }),
+  SBY_VIEWS_BAD_PAGE_SIZE: entry(UsageError, {
+    about: 'A list can only be cut into pages of a whole number of objects.',
+    example: { got: 0 as unknown },
+    parts: ({ got }: { got: unknown }) => ({
+      what: `Pages of ${describe(got)} objects are none`,
+      fix: 'Give paginateBy, or perPage of paginate(), a whole number from 1 on',
     }),
   }),
   SBY_VIEWS_NO_TEMPLATE: entry(ImproperlyConfigured, {
