@@ -1,4 +1,4 @@
-import { channel, tracingChannel } from 'node:diagnostics_channel';
+import { tracingChannel } from 'node:diagnostics_channel';
 
 /** Message of `sobaya:db.query`: one statement, from being asked for to its answer. */
 export interface QueryMessage {
@@ -10,6 +10,8 @@ export interface QueryMessage {
   readonly transaction: boolean;
   /** Rows returned or changed; known at the end. */
   rows?: number;
+  /** Milliseconds between being asked for and going to the database: for a connection, or behind others of a lane. */
+  waited?: number;
   error?: unknown;
 }
 
@@ -18,17 +20,11 @@ export interface TransactionMessage {
   readonly alias: string;
   readonly vendor: string;
   readonly savepoint: boolean;
+  /** Milliseconds until it had its connection (SQLite: the writer), before BEGIN. */
+  waited?: number;
   outcome?: 'committed' | 'rolled back';
   error?: unknown;
 }
 
-/** Message of `sobaya:db.wait`: a wait for a connection or for the writer. */
-export interface WaitMessage {
-  readonly alias: string;
-  readonly waitedMs: number;
-  readonly waiting: number;
-}
-
 export const queryChannel = tracingChannel<QueryMessage>('sobaya:db.query');
 export const transactionChannel = tracingChannel<TransactionMessage>('sobaya:db.transaction');
-export const waitChannel = channel('sobaya:db.wait');

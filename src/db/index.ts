@@ -8,11 +8,13 @@ export type {
   Connection,
   Dialect,
   Executor,
+  ExplainOptions,
   Features,
   Isolation,
   Row,
 } from './backends/base.ts';
 export { StatementShape } from './backends/base.ts';
+export type { Holding, Holdings } from './backends/holdings.ts';
 export type { PostgresOptions } from './backends/postgresql/index.ts';
 export type { SqliteOptions } from './backends/sqlite/index.ts';
 export {
@@ -20,8 +22,6 @@ export {
   queryChannel,
   type TransactionMessage,
   transactionChannel,
-  type WaitMessage,
-  waitChannel,
 } from './channels.ts';
 export {
   ambient,
@@ -31,6 +31,7 @@ export {
   Databases,
   type Router,
 } from './databases.ts';
+export { type ExplainStatementOptions, explainStatement } from './explain.ts';
 export {
   ArrayAgg,
   Avg,

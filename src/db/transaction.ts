@@ -196,9 +196,11 @@ async function outermost<T>(
   backend: Backend,
   fn: () => T | PromiseLike<T>,
   options: AtomicOptions,
+  message: TransactionMessage,
 ): Promise<Awaited<T>> {
   const begin = { isolation: options.isolation, readOnly: options.readOnly };
   const connection = await backend.connect(begin);
+  message.waited = (message.waited ?? 0) + connection.waited;
   let transaction: Transaction | null = null;
   let value: Awaited<T>;
   try {
@@ -290,7 +292,7 @@ export async function atomic<T>(
     }
     for (let attempt = 0; ; attempt++) {
       try {
-        return await outermost(backend, fn, options);
+        return await outermost(backend, fn, options, message);
       } catch (error) {
         const again = isSobayaError(error) && error.code === 'SBY_DB_SERIALIZATION';
         if (!again || attempt >= (options.retries ?? 0)) throw error;

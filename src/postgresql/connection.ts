@@ -254,7 +254,7 @@ export class Connection extends Session implements AsyncDisposable {
 
   override lend(): Promise<Lent> {
     if (this.#closed) return Promise.reject(closed('connection'));
-    return Promise.resolve({ connection: this, giveBack: () => {} });
+    return Promise.resolve({ connection: this, waited: 0, giveBack: () => {} });
   }
 
   /** Runs `fn` in a transaction: committed when it returns, rolled back when it throws or its scope is cancelled. */

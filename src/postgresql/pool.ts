@@ -194,6 +194,7 @@ export class Pool extends Session implements Holder, AsyncDisposable {
     const { slot, spare } = choose(this.#slots, lane, this.#depth, this.#size);
     if (spare) this.#grow(slot === null ? 1 : 0);
     if (slot === null) return false;
+    if (query.queuedAt !== 0) query.waited = performance.now() - query.queuedAt;
     query.slot = slot;
     query.slow = lane !== 'fast';
     query.expected = lane === 'fast' ? query.form.ms : 0;
@@ -554,10 +555,13 @@ export class Pool extends Session implements Holder, AsyncDisposable {
   }
 
   override async lend(): Promise<Lent> {
+    const asked = performance.now();
     const slot = await this.#lease();
+    const waited = performance.now() - asked;
     let given = false;
     return {
       connection: slot.connection,
+      waited,
       giveBack: () => {
         if (!given) this.#release(slot);
         given = true;

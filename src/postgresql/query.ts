@@ -140,7 +140,7 @@ export class Query<R, T> extends Operation {
   readonly form: Form;
   readonly params: readonly unknown[];
   readonly shape: Shape<R>;
-  readonly map: ((result: Result<R>) => T) | null;
+  readonly map: ((result: Result<R>, waited: number) => T) | null;
   readonly promise: Promise<T>;
   /** For whoever traces; the number of rows is written into it. */
   message: PostgresqlQueryMessage | null = null;
@@ -150,6 +150,8 @@ export class Query<R, T> extends Operation {
   slow = false;
   expected = 0;
   queuedAt = 0;
+  /** Milliseconds that it waited in a pool for a connection. */
+  waited = 0;
   #resolve!: (value: T) => void;
   #reject!: (error: unknown) => void;
   #rows: R[] = [];
@@ -167,7 +169,7 @@ export class Query<R, T> extends Operation {
     form: Form,
     params: readonly unknown[],
     shape: Shape<R>,
-    map: ((result: Result<R>) => T) | null,
+    map: ((result: Result<R>, waited: number) => T) | null,
   ) {
     super();
     this.form = form;
@@ -309,7 +311,7 @@ export class Query<R, T> extends Operation {
         command: this.#command,
         fields: this.#description?.fields ?? none,
       };
-      this.#resolve(this.map === null ? (result as T) : this.map(result));
+      this.#resolve(this.map === null ? (result as T) : this.map(result, this.waited));
     } catch (thrown) {
       this.#reject(thrown);
     }

@@ -12,6 +12,8 @@ import { idle } from './wire.ts';
 /** A connection on loan. */
 export interface Lent {
   readonly connection: Connection;
+  /** Milliseconds that were waited for it. */
+  readonly waited: number;
   giveBack(): void;
 }
 
@@ -54,20 +56,20 @@ export abstract class Session {
 
   /**
    * The same for an ORM: rows are built straight from the wire, as `shape` says. `map` makes of the result what is
-   * wanted without another promise. Keep `shape`: its decoders are made once.
+   * wanted without another promise; `waited` are the milliseconds until there was a connection. Keep `shape`: its decoders are made once.
    */
   execute<R>(sql: string, params: readonly unknown[], shape: Shape<R>): Promise<R[]>;
   execute<R, T>(
     sql: string,
     params: readonly unknown[],
     shape: Shape<R>,
-    map: (result: Result<R>) => T,
+    map: (result: Result<R>, waited: number) => T,
   ): Promise<T>;
   execute<R, T>(
     sql: string,
     params: readonly unknown[],
     shape: Shape<R>,
-    map: (result: Result<R>) => T = rowsOf as unknown as (result: Result<R>) => T,
+    map: (result: Result<R>, waited: number) => T = rowsOf as unknown as (result: Result<R>) => T,
   ): Promise<T> {
     return this.#run(sql, params, shape, map);
   }
@@ -76,7 +78,7 @@ export abstract class Session {
     sql: string,
     params: readonly unknown[],
     shape: Shape<R>,
-    map: ((result: Result<R>) => T) | null,
+    map: ((result: Result<R>, waited: number) => T) | null,
   ): Promise<T> {
     let form: Form;
     try {

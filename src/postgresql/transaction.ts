@@ -70,7 +70,7 @@ export class Transaction extends Session {
 
   override lend(): Promise<Lent> {
     if (this.#over) return Promise.reject(closed('transaction'));
-    return Promise.resolve({ connection: this.#connection, giveBack: () => {} });
+    return Promise.resolve({ connection: this.#connection, waited: 0, giveBack: () => {} });
   }
 
   /** A savepoint: when `fn` fails, what it did is undone and the transaction can go on. One at a time. */

@@ -5,6 +5,7 @@
  */
 import type { Family } from '../fields/kinds.ts';
 import type { Deconstructed } from '../typing/fields.ts';
+import type { Holdings } from './holdings.ts';
 
 /** A value as a driver takes and gives it. */
 export type DriverValue = null | string | number | bigint | boolean | Uint8Array | Date | readonly unknown[];
@@ -40,7 +41,9 @@ export interface Answer {
   /** Rows changed, or rows returned. */
   readonly count: number;
   /** Names of the columns; only from `query()`. */
-  readonly columns?: readonly string[];
+  readonly columns?: readonly string[] | undefined;
+  /** Milliseconds it waited: for a connection, for the writer, behind others of its lane. */
+  readonly waited?: number | undefined;
 }
 
 /** Anything statements can be given to: a backend (each statement for itself) or a transaction. */
@@ -69,11 +72,21 @@ export interface BeginOptions {
   readonly deferred?: boolean | undefined;
 }
 
+export interface ExplainOptions {
+  /** `text` (default), `json`, `xml`, `yaml`; SQLite has only text. */
+  readonly format?: string | undefined;
+  /** Runs the statement and tells real times and rows. */
+  readonly analyze?: boolean | undefined;
+  readonly verbose?: boolean | undefined;
+}
+
 /** One connection held by one transaction. */
 export interface Connection extends Executor {
+  /** Milliseconds that were waited for it. */
+  readonly waited: number;
   begin(options: BeginOptions): Promise<void>;
   /** A statement that steers the transaction; it is not cancelled with the scope. */
-  control(sql: string): Promise<void>;
+  control(sql: string): Promise<unknown>;
   commit(): Promise<void>;
   rollback(): Promise<void>;
   /** Gives the connection back. Idempotent; a connection that is still inside a transaction is rolled back. */
@@ -124,6 +137,10 @@ export interface Backend extends Executor {
   /** The type of a column, `varchar(100)`; `related` gives the field a foreign key points to. */
   columnType(field: Deconstructed, related?: (to: string) => Deconstructed): string;
   quote(name: string): string;
+  /** What stands before a statement to get its plan instead of its rows. Refuses options that it does not have. */
+  explaining(options: ExplainOptions): string;
+  /** Who holds a connection now, and since when. */
+  readonly holdings: Holdings;
   statistics(): Record<string, number>;
 }
 

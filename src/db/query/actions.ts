@@ -1,5 +1,6 @@
 import { fault, IntegrityError, ObjectDoesNotExist } from '../../errors/index.ts';
-import { StatementShape } from '../backends/base.ts';
+import { type ExplainOptions, StatementShape } from '../backends/base.ts';
+import { explained } from '../explain.ts';
 import { Expr, Writer } from '../expressions/expression.ts';
 import type { ColumnField } from '../fields/field.ts';
 import { type Instance, isInstance, stateOf } from '../model/base.ts';
@@ -387,39 +388,10 @@ async function deleteRows(set: QuerySetImpl): Promise<[number, Record<string, nu
   }, usingOf(set));
 }
 
-async function explain(
-  set: QuerySetImpl,
-  options: { format?: string; analyze?: boolean; verbose?: boolean },
-): Promise<string> {
+async function explain(set: QuerySetImpl, options: ExplainOptions): Promise<string> {
   const to = set.route();
   const { sql, params } = set.toSQL();
-  let prefix = 'EXPLAIN QUERY PLAN ';
-  if (to.backend.features.cursors && to.backend.features.alterTable) {
-    const format = (options.format ?? 'text').toLowerCase();
-    if (!['text', 'json', 'xml', 'yaml'].includes(format))
-      throw fault('SBY_DB_UNSUPPORTED', {
-        what: `The format ${JSON.stringify(format)} of explain()`,
-        engine: to.backend.vendor,
-        fix: 'Use text, json, xml or yaml',
-      });
-    const flags = [
-      options.analyze ? 'ANALYZE' : '',
-      options.verbose ? 'VERBOSE' : '',
-      `FORMAT ${format.toUpperCase()}`,
-    ];
-    prefix = `EXPLAIN (${flags.filter((flag) => flag !== '').join(', ')}) `;
-  } else if (options.format !== undefined)
-    throw fault('SBY_DB_UNSUPPORTED', {
-      what: 'A format of explain()',
-      engine: to.backend.vendor,
-      fix: 'Leave it out',
-    });
-  const { rows } = await to.executor.query(prefix + sql, params);
-  return rows
-    .map((row) =>
-      row.map((cell) => (typeof cell === 'object' ? JSON.stringify(cell) : String(cell))).join(' '),
-    )
-    .join('\n');
+  return explained(to.backend, to.executor, sql, params, options);
 }
 
 // ---- one instance

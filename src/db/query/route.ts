@@ -60,6 +60,7 @@ export function run<T = Answer>(
     () =>
       executor.execute(sql, params, shape, (answer) => {
         message.rows = answer.rows.length || answer.count;
+        if (answer.waited !== undefined) message.waited = answer.waited;
         return (map === undefined ? answer : map(answer)) as T;
       }),
     message,

@@ -1,5 +1,6 @@
 import {
   boolean,
+  type DatabaseConfig,
   Databases,
   dateTime,
   decimal,
@@ -75,7 +76,7 @@ export function between(): unknown {
 }
 
 /** Fresh tables with: two companies, three authors (one without a company), six articles, three tags. */
-export async function openShop(url = 'sqlite::memory:'): Promise<Databases> {
+export async function openShop(url: DatabaseConfig = 'sqlite::memory:'): Promise<Databases> {
   const databases = await new Databases({ default: url }).open();
   await createTables(databases, [...models, between()]);
   await databases.run(seed);

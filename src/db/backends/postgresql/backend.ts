@@ -1,34 +1,11 @@
 import type { Client } from 'pg';
-import { currentContext, currentTask, shield, sleep, Waiter } from '../../../asyncio/index.ts';
+import { currentContext, runInContext, shield, sleep, Waiter } from '../../../asyncio/index.ts';
 import { fault, isSobayaError } from '../../../errors/index.ts';
-import { type WaitMessage, waitChannel } from '../../channels.ts';
-import type { Deconstructed } from '../../typing/fields.ts';
-import type { Answer, Backend, BeginOptions, Connection, Row, StatementShape } from '../base.ts';
-import { postgresDialect, postgresFeatures } from './dialect.ts';
+import type { Answer, Backend, Connection, Row, StatementShape } from '../base.ts';
+import type { Holding } from '../holdings.ts';
+import { PostgresBase, PostgresTransaction } from './common.ts';
 import { postgresError, type ServerError } from './failures.ts';
 import { Member, type Pg, Request } from './member.ts';
-import { columnType } from './types.ts';
-
-export interface PostgresOptions {
-  readonly engine: 'postgresql';
-  /** postgres://user:password@host:port/database, with what `pg` understands in its query (sslmode, …). */
-  readonly url: string;
-  /** Default `sobaya`: the client of our own, `sobaya/postgresql`. `pg`: the package of that name. */
-  readonly driver?: 'sobaya' | 'pg' | undefined;
-  readonly pool?: {
-    /** Connections at most. Default 10. */
-    readonly size?: number | undefined;
-    /** Statements and transactions that may wait for one. Default 1000. */
-    readonly queue?: number | undefined;
-    /** How long one may wait, in ms. Default 5000. */
-    readonly timeout?: number | undefined;
-  };
-  /** The server stops statements that run longer, in ms. Default: none. */
-  readonly statementTimeout?: number | undefined;
-  /** False for poolers that do not keep prepared statements. Default true. */
-  readonly prepare?: boolean | undefined;
-  readonly applicationName?: string | undefined;
-}
 
 /** Statements on one connection at a time, when they stand alone. */
 const DEPTH = 8;
@@ -36,13 +13,13 @@ const PROVING_RUNS = 3;
 const SLOW_MS = 5;
 
 class Turn extends Waiter {
-  readonly go: (member: Member) => void;
+  readonly go: (member: Member, waited: number) => void;
   readonly reject: (reason: unknown) => void;
   readonly exclusive: boolean;
   readonly since = performance.now();
   timer: NodeJS.Timeout | undefined;
   drop: (turn: Turn) => void = () => {};
-  constructor(exclusive: boolean, go: (member: Member) => void, reject: (reason: unknown) => void) {
+  constructor(exclusive: boolean, go: Turn['go'], reject: (reason: unknown) => void) {
     super();
     this.exclusive = exclusive;
     this.go = go;
@@ -58,51 +35,38 @@ class Turn extends Waiter {
   }
 }
 
-export class PostgresBackend implements Backend {
-  readonly vendor = 'postgresql' as const;
-  readonly alias: string;
-  readonly features = postgresFeatures;
-  readonly dialect = postgresDialect;
-  readonly target: string;
-  readonly #options: PostgresOptions;
-  readonly #size: number;
+export class PostgresBackend extends PostgresBase implements Backend {
   #pg: Pg | null = null;
   readonly #members: Member[] = [];
   #connecting = 0;
   readonly #turns: Turn[] = [];
-  readonly #holders = new Map<Member, string>();
-  #state: 'new' | 'open' | 'closed' = 'new';
+  readonly #held = new Map<Member, Holding>();
   #listener: { client: Client; channels: Map<string, Set<(payload: string) => void>> } | null = null;
 
-  constructor(alias: string, options: PostgresOptions) {
-    this.alias = alias;
-    this.#options = options;
-    this.#size = options.pool?.size ?? 10;
-    if (!Number.isSafeInteger(this.#size) || this.#size < 1)
-      throw fault('SBY_DB_BAD_URL', { alias, got: { pool: { size: this.#size } } });
-    this.target = options.url.replace(/\/\/[^@/]*@/, '//…@');
+  get #size(): number {
+    return this.options.pool?.size ?? 10;
   }
 
   async open(): Promise<void> {
-    if (this.#state === 'open') return;
+    if (this.state === 'open') return;
     try {
       const loaded = (await import('pg')) as unknown as { default?: Pg } & Pg;
       this.#pg = loaded.default ?? loaded;
     } catch (error) {
       throw fault('SBY_DB_MISSING_PEER', { engine: 'postgresql', packageName: 'pg' }, { cause: error });
     }
-    this.#state = 'open';
+    this.state = 'open';
     try {
       this.#members.push(await this.#connect());
     } catch (error) {
-      this.#state = 'new';
+      this.state = 'new';
       throw error;
     }
   }
 
   async close(): Promise<void> {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
+    if (this.state === 'closed') return;
+    this.state = 'closed';
     for (const turn of this.#turns.splice(0)) {
       clearTimeout(turn.timer);
       turn.unlink();
@@ -117,11 +81,11 @@ export class PostgresBackend implements Backend {
 
   #wrap(error: ServerError, sql: string): Error {
     if (isSobayaError(error)) return error;
-    return postgresError(error, sql, this.alias, this.#options.statementTimeout ?? 0);
+    return postgresError(error, sql, this.alias, this.options.statementTimeout ?? 0);
   }
 
   #client(pipeline: boolean): Client {
-    const { url, statementTimeout, applicationName } = this.#options;
+    const { url, statementTimeout, applicationName } = this.options;
     const settings = ['-c timezone=UTC', '-c intervalstyle=postgres', '-c datestyle=ISO'];
     if (statementTimeout !== undefined) settings.push(`-c statement_timeout=${Math.trunc(statementTimeout)}`);
     return new (this.#pg as Pg).Client({
@@ -163,20 +127,20 @@ export class PostgresBackend implements Backend {
   #lost(member: Member, error: Error): void {
     const at = this.#members.indexOf(member);
     if (at >= 0) this.#members.splice(at, 1);
-    this.#holders.delete(member);
+    this.#let(member);
     member.fail(error);
     if (this.#turns.length > 0) this.#grow();
   }
 
   /** One more connection, if the pool allows; tried again with growing pauses while somebody waits. */
   #grow(): void {
-    if (this.#state !== 'open' || this.#members.length + this.#connecting >= this.#size) return;
+    if (this.state !== 'open' || this.#members.length + this.#connecting >= this.#size) return;
     this.#connecting++;
     void shield(async () => {
       for (let pause = 50; ; pause = Math.min(pause * 2, 2000)) {
         try {
           const member = await this.#connect();
-          if (this.#state !== 'open') {
+          if (this.state !== 'open') {
             await member.client.end();
             return;
           }
@@ -192,7 +156,7 @@ export class PostgresBackend implements Backend {
               turn.reject(error);
             }
           }
-          if (this.#turns.length === 0 || this.#state !== 'open') return;
+          if (this.#turns.length === 0 || this.state !== 'open') return;
           await sleep(pause);
         }
       }
@@ -212,13 +176,7 @@ export class PostgresBackend implements Backend {
       this.#turns.splice(i, 1);
       clearTimeout(turn.timer);
       turn.unlink();
-      if (waitChannel.hasSubscribers)
-        waitChannel.publish({
-          alias: this.alias,
-          waitedMs: performance.now() - turn.since,
-          waiting: this.#turns.length,
-        } satisfies WaitMessage);
-      turn.go(member);
+      turn.go(member, performance.now() - turn.since);
       if (turn.exclusive) return;
       if (member.load >= DEPTH) return;
     }
@@ -251,12 +209,12 @@ export class PostgresBackend implements Backend {
     return best;
   }
 
-  #wait(exclusive: boolean, go: (member: Member) => void, reject: (reason: unknown) => void): void {
-    if (this.#state !== 'open') {
+  #wait(exclusive: boolean, go: Turn['go'], reject: (reason: unknown) => void): void {
+    if (this.state !== 'open') {
       reject(fault('SBY_DB_CLOSED', { alias: this.alias }));
       return;
     }
-    if (this.#turns.length >= (this.#options.pool?.queue ?? 1000)) {
+    if (this.#turns.length >= (this.options.pool?.queue ?? 1000)) {
       reject(fault('SBY_DB_POOL_FULL', { alias: this.alias, waiting: this.#turns.length }));
       return;
     }
@@ -265,11 +223,11 @@ export class PostgresBackend implements Backend {
       const at = this.#turns.indexOf(gone);
       if (at >= 0) this.#turns.splice(at, 1);
     };
-    const limit = this.#options.pool?.timeout ?? 5000;
+    const limit = this.options.pool?.timeout ?? 5000;
     turn.timer = setTimeout(() => {
       turn.drop(turn);
       turn.unlink();
-      const holders = [...this.#holders.values()].slice(0, 5).join(', ');
+      const holders = String(this.holdings);
       reject(fault('SBY_DB_POOL_TIMEOUT', { alias: this.alias, waited: limit, size: this.#size, holders }));
     }, limit);
     currentContext().scope.link(turn);
@@ -286,21 +244,22 @@ export class PostgresBackend implements Backend {
     const { scope } = currentContext();
     return new Promise<T>((resolve, reject) => {
       if (scope.cancelled) return reject(scope.reason);
-      if (this.#state !== 'open') return reject(fault('SBY_DB_CLOSED', { alias: this.alias }));
+      if (this.state !== 'open') return reject(fault('SBY_DB_CLOSED', { alias: this.alias }));
       const request = new Request(
         sql,
         shape,
         map,
-        this.#options.prepare !== false,
+        this.options.prepare !== false,
         resolve as (value: never) => void,
         reject,
       );
-      const go = (member: Member): void => {
+      const go = (member: Member, waited: number): void => {
+        request.waited = waited;
         scope.link(request);
         member.send(request, params);
       };
       const member = this.#pick(shape);
-      if (member !== null) go(member);
+      if (member !== null) go(member, 0);
       else this.#wait(false, go, reject);
     });
   }
@@ -317,36 +276,35 @@ export class PostgresBackend implements Backend {
     return this.#submit<Answer>(sql, params, undefined, undefined);
   }
 
-  async script(sql: string): Promise<void> {
-    const connection = await this.connect();
-    try {
-      await connection.script(sql);
-    } finally {
-      connection.release();
-    }
-  }
-
   connect(): Promise<Connection> {
-    const { scope } = currentContext();
-    const holder = currentTask()?.name ?? 'the main program';
+    const here = currentContext();
+    const { scope } = here;
     return new Promise((resolve, reject) => {
       if (scope.cancelled) return reject(scope.reason);
-      const take = (member: Member): void => {
+      const take = (member: Member, waited: number): void => {
         member.exclusive = true;
-        this.#holders.set(member, holder);
-        resolve(new PostgresConnection(member, this.#release, this.#options.prepare !== false));
+        this.#held.set(
+          member,
+          runInContext(here, () => this.holdings.take()),
+        );
+        resolve(new PostgresConnection(member, waited, this.#release, this.options.prepare !== false));
       };
       for (const member of this.#members)
-        if (!member.exclusive && member.load === 0 && !member.stopping) return take(member);
+        if (!member.exclusive && member.load === 0 && !member.stopping) return take(member, 0);
       this.#wait(true, take, reject);
     });
   }
 
   readonly #release = (member: Member): void => {
     member.exclusive = false;
-    this.#holders.delete(member);
+    this.#let(member);
     this.#idle(member);
   };
+  #let(member: Member): void {
+    const holding = this.#held.get(member);
+    if (holding !== undefined) this.holdings.release(holding);
+    this.#held.delete(member);
+  }
 
   async *stream(sql: string, params: readonly unknown[], chunk: number): AsyncIterable<Row[]> {
     const connection = (await this.connect()) as PostgresConnection;
@@ -385,7 +343,7 @@ export class PostgresBackend implements Backend {
     });
     client.on('error', () => {});
     client.on('end', () => {
-      if (this.#state === 'open' && this.#listener?.client === client) void this.#renew();
+      if (this.state === 'open' && this.#listener?.client === client) void this.#renew();
     });
     await client.connect();
     for (const channel of known.keys()) await client.query(`LISTEN ${this.quote(channel)}`);
@@ -394,7 +352,7 @@ export class PostgresBackend implements Backend {
   async #renew(): Promise<void> {
     for (
       let pause = 50;
-      this.#state === 'open' && this.#listener !== null;
+      this.state === 'open' && this.#listener !== null;
       pause = Math.min(pause * 2, 5000)
     ) {
       try {
@@ -407,16 +365,6 @@ export class PostgresBackend implements Backend {
     }
   }
 
-  async notify(channel: string, payload = ''): Promise<void> {
-    await this.execute('SELECT pg_notify($1, $2)', [channel, payload]);
-  }
-
-  columnType(field: Deconstructed, related?: (to: string) => Deconstructed): string {
-    return columnType(field, related);
-  }
-  quote(name: string): string {
-    return postgresDialect.quote(name);
-  }
   statistics(): Record<string, number> {
     return {
       connections: this.#members.length,
@@ -429,15 +377,14 @@ export class PostgresBackend implements Backend {
 }
 
 /** A connection lent to one transaction. */
-class PostgresConnection implements Connection {
+class PostgresConnection extends PostgresTransaction {
   readonly #member: Member;
   readonly #give: (member: Member) => void;
   readonly #prepare: boolean;
-  #open = false;
-  #released = false;
   #cursors = 0;
 
-  constructor(member: Member, give: (member: Member) => void, prepare: boolean) {
+  constructor(member: Member, waited: number, give: (member: Member) => void, prepare: boolean) {
+    super(waited);
     this.#member = member;
     this.#give = give;
     this.#prepare = prepare;
@@ -473,28 +420,8 @@ class PostgresConnection implements Connection {
   async script(sql: string): Promise<void> {
     await this.#send(sql, [], undefined, undefined);
   }
-  async control(sql: string): Promise<void> {
-    await this.#send(sql, [], undefined, undefined, true);
-  }
-
-  async begin({ isolation, readOnly }: BeginOptions): Promise<void> {
-    if (isolation !== undefined && !postgresFeatures.isolationLevels.includes(isolation))
-      throw fault('SBY_DB_TRANSACTION_OPTION', {
-        problem: `there is no isolation level ${JSON.stringify(isolation)}`,
-        fix: `Choose one of: ${postgresFeatures.isolationLevels.join(', ')}`,
-      });
-    const level = isolation === undefined ? '' : ` ISOLATION LEVEL ${isolation.toUpperCase()}`;
-    await this.control(`BEGIN${level}${readOnly ? ' READ ONLY' : ''}`);
-    this.#open = true;
-  }
-  async commit(): Promise<void> {
-    await this.control('COMMIT');
-    this.#open = false;
-  }
-  async rollback(): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
-    await this.control('ROLLBACK');
+  async control(sql: string): Promise<string> {
+    return (await this.#send<Answer & { command: string }>(sql, [], undefined, undefined, true)).command;
   }
 
   async *stream(sql: string, params: readonly unknown[], chunk: number): AsyncIterable<Row[]> {
@@ -516,11 +443,9 @@ class PostgresConnection implements Connection {
     }
   }
 
-  release(): void {
-    if (this.#released) return;
-    this.#released = true;
+  protected giveBack(): void {
     const give = (): void => this.#give(this.#member);
-    if (this.#open && !this.#member.lost) void this.rollback().then(give, give);
+    if (this.open && !this.#member.lost) void this.rollback().then(give, give);
     else give();
   }
 }

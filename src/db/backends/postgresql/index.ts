@@ -1,2 +1,3 @@
-export { PostgresBackend, type PostgresOptions } from './backend.ts';
+export { PostgresBackend } from './backend.ts';
+export type { PostgresOptions } from './common.ts';
 export { NativePostgresBackend } from './native.ts';

@@ -78,6 +78,7 @@ export class Request extends Waiter {
   member: Member | null = null;
   settled = false;
   started = 0;
+  waited = 0;
 
   constructor(
     sql: string,
@@ -138,6 +139,7 @@ function fastQuery(pg: Pg): FastClass {
     readonly request: Request;
     rowsRead: unknown[][] = [];
     count = 0;
+    command = '';
     description: Description | undefined;
     failure: Error | null = null;
 
@@ -182,6 +184,7 @@ function fastQuery(pg: Pg): FastClass {
       this.rowsRead.push(row);
     }
     handleCommandComplete(message: { text: string }): void {
+      this.command = message.text;
       this.count = Number(/(\d+)$/.exec(message.text)?.[1] ?? 0);
     }
     handleEmptyQuery(): void {}
@@ -198,7 +201,9 @@ function fastQuery(pg: Pg): FastClass {
         rows: this.rowsRead,
         count: this.count,
         columns: this.description?.columns ?? [],
-      });
+        waited: this.request.waited,
+        command: this.command,
+      } as Answer);
     }
   }
   return Fast as unknown as FastClass;

@@ -1,4 +1,3 @@
-import { currentContext, shield } from '../../../asyncio/index.ts';
 import { fault, PostgresqlError, PostgresqlPoolError } from '../../../errors/index.ts';
 import {
   type AnyCodec,
@@ -10,12 +9,9 @@ import {
   type Shape,
   type Subscription,
 } from '../../../postgresql/index.ts';
-import type { Deconstructed } from '../../typing/fields.ts';
-import type { Answer, Backend, BeginOptions, Connection, Row, StatementShape } from '../base.ts';
-import type { PostgresOptions } from './backend.ts';
-import { postgresDialect, postgresFeatures } from './dialect.ts';
+import type { Answer, Backend, Connection, Row, StatementShape } from '../base.ts';
+import { PostgresBase, type PostgresOptions, PostgresTransaction } from './common.ts';
 import { postgresError } from './failures.ts';
-import { columnType } from './types.ts';
 
 /** A 64-bit integer as the fields' decoders take it: a number, or its digits where a number would lose some. */
 const int8: AnyCodec = {
@@ -41,12 +37,17 @@ const types = {
 
 const arrays: Shape<Row> = Object.freeze({ row: 'array' as const });
 
-function answerOf(result: Result<Row>): Answer {
-  return { rows: result.rows, count: result.count };
+function answerOf(result: Result<Row>, waited: number): Answer {
+  return { rows: result.rows, count: result.count, waited };
 }
 
-function answerWithColumns(result: Result<Row>): Answer {
-  return { rows: result.rows, count: result.count, columns: result.fields.map((field) => field.name) };
+function answerWithColumns(result: Result<Row>, waited: number): Answer {
+  return {
+    rows: result.rows,
+    count: result.count,
+    waited,
+    columns: result.fields.map((field) => field.name),
+  };
 }
 
 /** Statements of the ORM on a session of `sobaya/postgresql`. */
@@ -57,23 +58,19 @@ function execute<T>(
   map: ((answer: Answer) => T) | undefined,
 ): Promise<T> {
   const values = params.includes(undefined) ? params.map((value) => value ?? null) : params;
-  const make = map === undefined ? (answerOf as (r: Result<Row>) => T) : (r: Result<Row>) => map(answerOf(r));
+  const make =
+    map === undefined
+      ? (answerOf as unknown as (r: Result<Row>, waited: number) => T)
+      : (r: Result<Row>, waited: number) => map(answerOf(r, waited));
   return session.execute(sql, values, arrays, make);
 }
 
 /** PostgreSQL through the client of our own: shared pipelined connections, one for each transaction. */
-export class NativePostgresBackend implements Backend {
-  readonly vendor = 'postgresql' as const;
-  readonly alias: string;
-  readonly features = postgresFeatures;
-  readonly dialect = postgresDialect;
-  readonly target: string;
+export class NativePostgresBackend extends PostgresBase implements Backend {
   readonly #pool: Pool;
-  #state: 'new' | 'open' | 'closed' = 'new';
 
   constructor(alias: string, options: PostgresOptions) {
-    this.alias = alias;
-    this.target = options.url.replace(/\/\/[^@/]*@/, '//…@');
+    super(alias, options);
     const { size, queue, timeout } = options.pool ?? {};
     const settings: Record<string, string | number> = { TimeZone: 'UTC', IntervalStyle: 'postgres' };
     if (options.statementTimeout !== undefined)
@@ -88,18 +85,18 @@ export class NativePostgresBackend implements Backend {
       settings,
       types,
     });
-    this.#pool.translate = (error, sql) => this.translate(error, sql, options);
+    this.#pool.translate = this.#translate;
   }
 
   /** What the ORM calls an error of the client. */
-  translate(error: unknown, sql: string, options: PostgresOptions): unknown {
-    const { alias } = this;
+  readonly #translate = (error: unknown, sql: string): unknown => {
+    const { alias, options } = this;
     if (error instanceof PostgresqlPoolError) {
-      const { leased, waiting, size } = this.#pool.statistics();
+      const { waiting, size } = this.#pool.statistics();
       if (error.code === 'SBY_POSTGRESQL_POOL_FULL')
         return fault('SBY_DB_POOL_FULL', { alias, waiting }, { cause: error });
       const waited = options.pool?.timeout ?? 5000;
-      const holders = leased === 0 ? '' : `${leased} transactions`;
+      const holders = String(this.holdings);
       return fault('SBY_DB_POOL_TIMEOUT', { alias, waited, size, holders }, { cause: error });
     }
     if (!(error instanceof PostgresqlError)) return error;
@@ -119,26 +116,26 @@ export class NativePostgresBackend implements Backend {
       alias,
       options.statementTimeout ?? 0,
     );
-  }
+  };
 
   async open(): Promise<void> {
-    if (this.#state === 'open') return;
+    if (this.state === 'open') return;
     try {
       await this.#pool.open();
     } catch (error) {
-      throw this.#pool.translate?.(error, '') ?? error;
+      throw this.#translate(error, '');
     }
-    this.#state = 'open';
+    this.state = 'open';
   }
 
   async close(): Promise<void> {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
+    if (this.state === 'closed') return;
+    this.state = 'closed';
     await this.#pool.close();
   }
 
   #closed(): Promise<never> | null {
-    return this.#state === 'open' ? null : Promise.reject(fault('SBY_DB_CLOSED', { alias: this.alias }));
+    return this.state === 'open' ? null : Promise.reject(fault('SBY_DB_CLOSED', { alias: this.alias }));
   }
 
   execute<T = Answer>(
@@ -154,21 +151,16 @@ export class NativePostgresBackend implements Backend {
     return this.#closed() ?? this.#pool.execute(sql, params, arrays, answerWithColumns);
   }
 
-  async script(sql: string): Promise<void> {
-    const connection = await this.connect();
-    try {
-      await connection.script(sql);
-    } finally {
-      connection.release();
-    }
-  }
-
   async connect(): Promise<Connection> {
     await this.#closed();
-    const lent = await this.#pool.lend().catch((error) => {
-      throw this.#pool.translate?.(error, '') ?? error;
-    });
-    return new NativeConnection(lent, this.#pool.translate as (error: unknown, sql: string) => unknown);
+    let lent: Lent;
+    try {
+      lent = await this.#pool.lend();
+    } catch (error) {
+      throw this.#translate(error, '');
+    }
+    const holding = this.holdings.take();
+    return new NativeConnection(lent, this.#translate, () => this.holdings.release(holding));
   }
 
   async *stream(sql: string, params: readonly unknown[], chunk: number): AsyncIterable<Row[]> {
@@ -176,7 +168,7 @@ export class NativePostgresBackend implements Backend {
     try {
       yield* this.#pool.batches(sql, params, { batch: chunk, shape: arrays });
     } catch (error) {
-      throw this.#pool.translate?.(error, sql) ?? error;
+      throw this.#translate(error, sql);
     }
   }
 
@@ -186,16 +178,6 @@ export class NativePostgresBackend implements Backend {
     return () => subscription.close();
   }
 
-  async notify(channel: string, payload = ''): Promise<void> {
-    await this.execute('SELECT pg_notify($1, $2)', [channel, payload]);
-  }
-
-  columnType(field: Deconstructed, related?: (to: string) => Deconstructed): string {
-    return columnType(field, related);
-  }
-  quote(name: string): string {
-    return postgresDialect.quote(name);
-  }
   statistics(): Record<string, number> {
     const { open, opening, leased, running, waiting } = this.#pool.statistics();
     return { connections: open, connecting: opening, exclusive: leased, running, waiting };
@@ -203,18 +185,19 @@ export class NativePostgresBackend implements Backend {
 }
 
 /** A connection lent to one transaction. */
-class NativeConnection implements Connection {
+class NativeConnection extends PostgresTransaction {
   readonly #lent: Lent;
   readonly #raw: Raw;
   readonly #translate: (error: unknown, sql: string) => unknown;
-  #open = false;
-  #released = false;
+  readonly #gone: () => void;
 
-  constructor(lent: Lent, translate: (error: unknown, sql: string) => unknown) {
+  constructor(lent: Lent, translate: (error: unknown, sql: string) => unknown, gone: () => void) {
+    super(lent.waited);
     this.#lent = lent;
     this.#raw = lent.connection;
     this.#raw.translate = translate;
     this.#translate = translate;
+    this.#gone = gone;
   }
 
   execute<T = Answer>(
@@ -233,31 +216,11 @@ class NativeConnection implements Connection {
       throw this.#translate(error, sql);
     });
   }
-  async control(sql: string): Promise<void> {
-    await shield(() => this.#raw.control(sql)).catch((error) => {
+  control(sql: string): Promise<string> {
+    // Not cancelled with the scope: what steers a transaction has to arrive.
+    return this.#raw.control(sql).catch((error) => {
       throw this.#translate(error, sql);
     });
-  }
-
-  async begin({ isolation, readOnly }: BeginOptions): Promise<void> {
-    if (isolation !== undefined && !postgresFeatures.isolationLevels.includes(isolation))
-      throw fault('SBY_DB_TRANSACTION_OPTION', {
-        problem: `there is no isolation level ${JSON.stringify(isolation)}`,
-        fix: `Choose one of: ${postgresFeatures.isolationLevels.join(', ')}`,
-      });
-    const level = isolation === undefined ? '' : ` ISOLATION LEVEL ${isolation.toUpperCase()}`;
-    currentContext().scope.throwIfCancelled();
-    await this.control(`BEGIN${level}${readOnly ? ' READ ONLY' : ''}`);
-    this.#open = true;
-  }
-  async commit(): Promise<void> {
-    await this.control('COMMIT');
-    this.#open = false;
-  }
-  async rollback(): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
-    await this.control('ROLLBACK');
   }
 
   async *stream(sql: string, params: readonly unknown[], chunk: number): AsyncIterable<Row[]> {
@@ -269,9 +232,8 @@ class NativeConnection implements Connection {
   }
 
   /** The pool rolls back what was left open. */
-  release(): void {
-    if (this.#released) return;
-    this.#released = true;
+  protected giveBack(): void {
+    this.#gone();
     this.#raw.translate = null;
     this.#lent.giveBack();
   }

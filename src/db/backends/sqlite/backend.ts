@@ -1,9 +1,18 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve as resolvePath } from 'node:path';
-import { currentContext, Waiter } from '../../../asyncio/index.ts';
+import { currentContext, runInContext, Waiter } from '../../../asyncio/index.ts';
 import { fault } from '../../../errors/index.ts';
 import type { Deconstructed } from '../../typing/fields.ts';
-import type { Answer, Backend, BeginOptions, Connection, Row, StatementShape } from '../base.ts';
+import type {
+  Answer,
+  Backend,
+  BeginOptions,
+  Connection,
+  ExplainOptions,
+  Row,
+  StatementShape,
+} from '../base.ts';
+import { Holdings } from '../holdings.ts';
 import { sqliteDialect, sqliteFeatures } from './dialect.ts';
 import { sqliteError } from './failures.ts';
 import { Lane, Request } from './lane.ts';
@@ -74,6 +83,7 @@ export class SqliteBackend implements Backend {
   readonly features = sqliteFeatures;
   readonly dialect = sqliteDialect;
   readonly target: string;
+  readonly holdings = new Holdings();
   readonly #options: SqliteOptions;
   readonly #memory: boolean;
   readonly #writer: Lane;
@@ -179,8 +189,10 @@ export class SqliteBackend implements Backend {
       this.#guard(lane);
       const request = new Request(sql, shape, map, resolve as (value: never) => void, reject);
       if (queued && this.#held) {
+        const since = performance.now();
         const turn = new Turn(
           () => {
+            request.waited = performance.now() - since;
             scope.link(request);
             lane.send(operation, sql, params, request, named);
           },
@@ -256,13 +268,20 @@ export class SqliteBackend implements Backend {
   }
 
   connect(_options?: BeginOptions): Promise<Connection> {
-    const { scope } = currentContext();
+    const here = currentContext();
+    const { scope } = here;
+    const asked = performance.now();
     return new Promise((resolve, reject) => {
       if (scope.cancelled) return reject(scope.reason);
       this.#guard(this.#writer);
       const give = (): void => {
         this.#held = true;
-        resolve(new SqliteConnection(this.#writer, this.#release));
+        const holding = runInContext(here, () => this.holdings.take());
+        const release = (): void => {
+          this.holdings.release(holding);
+          this.#release();
+        };
+        resolve(new SqliteConnection(this.#writer, performance.now() - asked, release));
       };
       if (!this.#held) return give();
       const turn = new Turn(give, reject, (gone) => this.#turns.splice(this.#turns.indexOf(gone), 1));
@@ -311,6 +330,17 @@ export class SqliteBackend implements Backend {
     }
   }
 
+  explaining({ format, analyze, verbose }: ExplainOptions): string {
+    const option = format !== undefined && format.toLowerCase() !== 'text' ? 'A format of explain()' : '';
+    if (option !== '' || analyze || verbose)
+      throw fault('SBY_DB_UNSUPPORTED', {
+        what: option || `explain({ ${analyze ? 'analyze' : 'verbose'}: true })`,
+        engine: this.vendor,
+        fix: 'Leave it out',
+      });
+    return 'EXPLAIN QUERY PLAN ';
+  }
+
   statistics(): Record<string, number> {
     return {
       writer: this.#writer.pending,
@@ -331,11 +361,13 @@ function checked(value: number): number {
 class SqliteConnection implements Connection {
   readonly #lane: Lane;
   readonly #give: () => void;
+  readonly waited: number;
   #open = false;
   #released = false;
 
-  constructor(lane: Lane, give: () => void) {
+  constructor(lane: Lane, waited: number, give: () => void) {
     this.#lane = lane;
+    this.waited = waited;
     this.#give = give;
   }
 

@@ -20,6 +20,8 @@ export class Request extends Waiter {
   id = 0;
   lane: Lane | null = null;
   settled = false;
+  /** Milliseconds that it waited for the writer, and behind others of its lane. */
+  waited = 0;
 
   constructor(
     sql: string,
@@ -62,7 +64,7 @@ export class Request extends Waiter {
       return;
     }
     const [rows, count, columns] = answer;
-    const given: Answer = columns === undefined ? { rows, count } : { rows, count, columns };
+    const given: Answer = { rows, count, columns, waited: this.waited };
     try {
       this.resolve((this.map === undefined ? given : this.map(given)) as never);
     } catch (error) {
@@ -86,6 +88,9 @@ export class Lane {
   #worker: Worker | null = null;
   #engine: Engine | null = null;
   #queue: unknown[] = [];
+  /** When the batches left that have not been answered; and when the last answer came. */
+  readonly #posted: number[] = [];
+  #answered = 0;
   #opened: Promise<void> | null = null;
   #closed = false;
   readonly #inline: boolean;
@@ -185,13 +190,16 @@ export class Lane {
     if (this.#queue.length === 0 || this.#worker === null || this.#worker.listenerCount('exit') === 0) return;
     const batch = this.#queue;
     this.#queue = [];
+    const now = performance.now();
     try {
       this.#worker.postMessage(batch);
+      this.#posted.push(now);
     } catch (error) {
       // A parameter that cannot be cloned: find whose it is.
       for (let i = 0; i < batch.length; i += 4) {
         try {
           this.#worker.postMessage(batch.slice(i, i + 4));
+          this.#posted.push(now);
         } catch {
           const request = this.#take(batch[i] as number);
           request?.fail(error);
@@ -208,10 +216,20 @@ export class Lane {
   }
 
   readonly #receive = (answers: unknown[]): void => {
+    // A batch begins when the one before it has been answered; in it, each begins after those before.
+    const posted = this.#posted.shift() as number;
+    let waited = Math.max(0, this.#answered - posted);
+    this.#answered = performance.now();
     for (let i = 0; i < answers.length; i += 3) {
+      const ms = answers[i + 2] as number;
       const request = this.#take(answers[i] as number);
-      if (request === undefined) continue;
-      request.shape?.measured(answers[i + 2] as number);
+      if (request === undefined) {
+        waited += ms;
+        continue;
+      }
+      request.waited += waited;
+      waited += ms;
+      request.shape?.measured(ms);
       request.done(answers[i + 1] as WireAnswer, this.#wrap);
     }
   };
@@ -221,6 +239,7 @@ export class Lane {
     this.#worker = null;
     this.#numbers.clear();
     this.#queue = [];
+    this.#posted.length = 0;
     if (!this.#closed) this.#opened = null;
     for (const request of this.#waiting.values()) request.fail(this.#wrap(failure, request.sql));
     this.#waiting.clear();
