@@ -63,6 +63,8 @@ export interface Case {
   readonly rounds?: number;
   /** Seconds of load per side and round. Default 1. */
   readonly seconds?: number;
+  /** Whether a round that does not count comes first, for compiled code and open pools. Default true. */
+  readonly warmUp?: boolean;
   /** A reason not to run here, such as a service that is missing. */
   readonly skip?: () => Promise<string | null> | string | null;
 }

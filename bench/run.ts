@@ -30,7 +30,7 @@ class Process {
   constructor(file: string, args: string[], side?: Side) {
     this.child = fork(join(import.meta.dirname, file), args, {
       execArgv: ['--conditions=sobaya:source', ...(side?.execArgv ?? [])],
-      env: { ...process.env, NODE_ENV: 'production', ...side?.env },
+      env: { ...process.env, NODE_ENV: 'production', BENCH_SECONDS: flags.seconds ?? '', ...side?.env },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
     });
@@ -146,7 +146,7 @@ async function measure(benchmark: Case): Promise<Map<string, Metrics[]>> {
         if (keep) results.get(side.name)!.push(metrics);
       }
     };
-    await round(0, Math.max(seconds, 1.5), false); // warm-up: compiled code, open pools
+    if (benchmark.warmUp !== false) await round(0, Math.max(seconds, 1.5), false); // warm-up: compiled code, open pools
     const rounds = Number(flags.rounds ?? benchmark.rounds ?? 5);
     for (let index = 0; index < rounds; index++) await round(index, seconds, true);
     return results;
