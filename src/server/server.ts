@@ -377,6 +377,8 @@ export class Server {
     for (const transport of this.#connections) transport.destroy();
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#arriving) socket.destroy();
+    // What waits for something foreign cannot be ended, and is not waited for.
+    this.#onQuiet?.();
   }
 
   async #close(drain: boolean): Promise<void> {

@@ -48,7 +48,15 @@ export class Running {
   }
 
   async port(): Promise<number> {
-    return Number((await this.says(/ on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
+    return Number((await this.says(/ on https?:\/\/127\.0\.0\.1:(\d+)/))[1]);
+  }
+
+  /** Makes an end of it, whatever it does: for clean-up. */
+  async end(): Promise<void> {
+    this.child.kill('SIGTERM');
+    const killer = setTimeout(() => this.child.kill('SIGKILL'), 3000);
+    await this.exit;
+    clearTimeout(killer);
   }
 
   async stop(): Promise<number | null> {

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { parseEnv } from 'node:util';
 import type { Command } from 'commander';
 import { fault } from '../../errors/index.ts';
+import type * as ServerRoom from '../../server/index.ts';
 import type { ServeOptions, Server, ServerLog, WorkerOptions } from '../../server/index.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import {
@@ -74,8 +75,15 @@ async function checkConfig(
 
 async function serveHere(context: CommandContext, options: Values, args: readonly string[]): Promise<number> {
   const { loadApplication } = await import('../application-loader.ts');
-  const { activatedSocket, isSupervised, keepWatchdogQuiet, notifySystemd, serve, serveAsWorker } =
-    await import('../../server/index.ts');
+  const {
+    activatedSocket,
+    isSupervised,
+    keepWatchdogQuiet,
+    notifyReloading,
+    notifySystemd,
+    serve,
+    serveAsWorker,
+  } = await import('../../server/index.ts');
   const { application, file, exportName } = await loadApplication({
     cwd: context.cwd,
     spec: args[0] ?? context.app,
@@ -105,7 +113,10 @@ async function serveHere(context: CommandContext, options: Values, args: readonl
       throw error;
     }
     // Before it is announced: whoever reads that line may send a signal at once.
-    const stopped = untilStopped(server, (options['drainDelay'] as number | undefined) ?? 0);
+    const stopped = untilStopped(server, (options['drainDelay'] as number | undefined) ?? 0, {
+      notifyReloading,
+      notifySystemd,
+    });
     log.info(`Serving ${file}:${exportName} on ${server.url} (stop with ctrl-c)`);
     notifySystemd('READY=1', `STATUS=Serving on ${server.url}`);
     const quiet = keepWatchdogQuiet();
@@ -226,8 +237,11 @@ function environmentOf(context: CommandContext, paths: readonly string[]): NodeJ
 }
 
 /** The first SIGINT or SIGTERM stops gracefully (after the delay, which another cuts short), the next drops what is left. */
-async function untilStopped(server: Server, drainDelay: number): Promise<void> {
-  const { notifyReloading, notifySystemd } = await import('../../server/index.ts');
+async function untilStopped(
+  server: Server,
+  drainDelay: number,
+  { notifyReloading, notifySystemd }: Pick<typeof ServerRoom, 'notifyReloading' | 'notifySystemd'>,
+): Promise<void> {
   let leaving: NodeJS.Timeout | null = null;
   let stopping = false;
   const close = (): void => {
