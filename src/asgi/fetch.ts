@@ -1,5 +1,5 @@
 import { fault } from '../errors/index.ts';
-import { pairsOf, urlOf } from './text.ts';
+import { decodePath, pairsOf, urlOf } from './text.ts';
 import type { Application, HttpScope, Receive, ReceiveEvent, Send, SendEvent, State } from './types.ts';
 
 /** A handler of the fetch standard: what Hono, Bun, Deno and the edge call an application. */
@@ -15,9 +15,26 @@ export function fromFetch(handler: FetchHandler): Application {
     if (scope.type !== 'http')
       throw fault('SBY_ASGI_UNKNOWN_SCOPE', { type: scope.type, application: 'A fetch handler' });
     const left = new AbortController();
-    const response = await handler(requestOf(scope, receive, left));
-    await sendResponse(response, scope, send);
+    const ends: Ends = { complete: false };
+    let request: Request;
+    try {
+      request = requestOf(scope, receive, left, ends);
+    } catch (error) {
+      // A method that fetch knows and forbids, or a Host that is none for a URL: legal in HTTP, and impossible here.
+      const status = /^(?:CONNECT|TRACE|TRACK)$/i.test(scope.method) ? 501 : 400;
+      if (!(error instanceof TypeError)) throw error;
+      await send({ type: 'http.response.start', status, headers: [['content-type', 'text/plain']] });
+      await send({ type: 'http.response.body', body: new TextEncoder().encode(`${status}\n`) });
+      return;
+    }
+    const response = await handler(request);
+    await sendResponse(response, scope, send, left.signal, ends);
   };
+}
+
+/** Whether the response is complete: then the last event is no sign that the client left. */
+interface Ends {
+  complete: boolean;
 }
 
 export async function idleLifespan(receive: Receive, send: Send): Promise<void> {
@@ -31,16 +48,18 @@ export async function idleLifespan(receive: Receive, send: Send): Promise<void> 
   }
 }
 
-function requestOf(scope: HttpScope, receive: Receive, left: AbortController): Request {
+function requestOf(scope: HttpScope, receive: Receive, left: AbortController, ends: Ends): Request {
   const bodiless = scope.method === 'GET' || scope.method === 'HEAD';
   const watch = (): void => {
     // After the body, the next event is that the client leaves (or that the response is complete).
     receive().then(
-      (event) => (event.type === 'http.disconnect' ? left.abort() : watch()),
+      (event) => {
+        if (event.type !== 'http.disconnect') watch();
+        else if (!ends.complete) left.abort();
+      },
       () => left.abort(),
     );
   };
-  if (bodiless) watch();
   const body = bodiless
     ? null
     : new ReadableStream<Uint8Array>({
@@ -59,33 +78,47 @@ function requestOf(scope: HttpScope, receive: Receive, left: AbortController): R
           watch();
         },
       });
-  return new Request(urlOf(scope), {
+  const request = new Request(urlOf(scope), {
     method: scope.method,
     headers: scope.headers as [string, string][],
     body,
     signal: left.signal,
     ...(body === null ? {} : { duplex: 'half' }),
   } as RequestInit);
+  if (bodiless) watch();
+  return request;
 }
 
-async function sendResponse(response: Response, scope: HttpScope, send: Send): Promise<void> {
+async function sendResponse(
+  response: Response,
+  scope: HttpScope,
+  send: Send,
+  left: AbortSignal,
+  ends: Ends,
+): Promise<void> {
   await send({ type: 'http.response.start', status: response.status, headers: pairsOf(response.headers) });
   if (response.body === null || scope.method === 'HEAD') {
     await response.body?.cancel();
+    ends.complete = true;
     await send({ type: 'http.response.body' });
     return;
   }
   const reader = response.body.getReader();
+  // A stream that has nothing to say would otherwise be waited for long after the client is gone.
+  left.addEventListener('abort', () => void reader.cancel(left.reason).catch(() => {}), { once: true });
   try {
     // A body that is there at once goes out in one piece, with its length; what streams is sent as it comes.
     let piece = await reader.read();
     while (!piece.done) {
       const next = reader.read();
       const known = await Promise.race([next, turn()]);
-      await send({ type: 'http.response.body', body: piece.value, moreBody: known === null || !known.done });
+      const moreBody = known === null || !known.done;
+      ends.complete = !moreBody;
+      await send({ type: 'http.response.body', body: piece.value, moreBody });
       piece = known ?? (await next);
       if (piece.done && known !== null) return;
     }
+    ends.complete = true;
     await send({ type: 'http.response.body' });
   } catch (error) {
     await reader.cancel(error).catch(() => {});
@@ -143,7 +176,7 @@ function runRequest(app: Application, request: Request, state: State): Promise<R
     httpVersion: '1.1',
     method: request.method,
     scheme: url.protocol === 'https:' ? 'https' : 'http',
-    path: decode(url.pathname),
+    path: decodePath(url.pathname),
     rawPath: url.pathname,
     queryString: url.search.slice(1),
     rootPath: '',
@@ -171,11 +204,12 @@ function runRequest(app: Application, request: Request, state: State): Promise<R
     let start: (SendEvent & { type: 'http.response.start' }) | null = null;
     let sink: WritableStreamDefaultWriter<Uint8Array> | null = null;
     let complete = false;
+    let bodiless = false;
     const respond = (body: ReadableStream<Uint8Array> | Uint8Array | null): void => {
       const { status, headers: pairs } = start!;
-      const empty = status === 204 || status === 205 || status === 304 || request.method === 'HEAD';
+      bodiless = status === 204 || status === 205 || status === 304 || request.method === 'HEAD';
       resolve(
-        new Response(empty ? null : (body as ReadableStream<Uint8Array<ArrayBuffer>> | null), {
+        new Response(bodiless ? null : (body as ReadableStream<Uint8Array<ArrayBuffer>> | null), {
           status,
           headers: [...(pairs ?? [])] as [string, string][],
         }),
@@ -190,17 +224,18 @@ function runRequest(app: Application, request: Request, state: State): Promise<R
         if (complete) throw outOfOrder(event.type, 'nothing more');
         const body = event.body ?? new Uint8Array(0);
         complete = event.moreBody !== true;
-        if (sink === null && complete) {
+        if (sink === null && complete && !bodiless) {
           respond(body);
-        } else {
+        } else if (!bodiless) {
           if (sink === null) {
             const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
             sink = writable.getWriter();
             sink.closed.catch(() => leave());
             respond(readable);
           }
-          if (body.length > 0) await sink.write(new Uint8Array(body));
-          if (complete) await sink.close();
+          // Of a response without a body nobody reads the stream: there would be no end of waiting.
+          if (!bodiless && body.length > 0) await sink.write(new Uint8Array(body));
+          if (!bodiless && complete) await sink.close();
         }
         if (complete) leave();
       } else throw outOfOrder(event.type, start === null ? 'http.response.start' : 'http.response.body');
@@ -222,12 +257,4 @@ function runRequest(app: Application, request: Request, state: State): Promise<R
 
 function outOfOrder(got: string, expected: string): Error {
   return fault('SBY_ASGI_EVENT_ORDER', { side: 'application', got, expected });
-}
-
-function decode(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }

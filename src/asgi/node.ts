@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { fault } from '../errors/index.ts';
 import { idleLifespan, startLifespan } from './fetch.ts';
+import { decodePath } from './text.ts';
 import type { Application, HttpScope, Receive, ReceiveEvent, Send, SendEvent, State } from './types.ts';
 
 /** A listener of `node:http`: what Express is, and what Fastify's `routing` is. */
@@ -28,13 +29,27 @@ export function fromNode(listener: NodeListener): Application {
     request.rawHeaders = scope.headers.flat();
     request.headers = headersObject(scope);
     let ended = false;
+    // After the body the next event is that the client leaves, which listeners hear of as 'close'.
+    const watch = (): void => {
+      receive().then(
+        (event) => {
+          if (event.type === 'http.request') watch();
+          else if (!socket.destroyed && !response.writableEnded) leave();
+        },
+        () => leave(),
+      );
+    };
+    const leave = (): void => {
+      request.destroy();
+      socket.destroy();
+    };
     request._read = () => {
       if (ended) return;
       receive().then(
         (event) => {
           if (event.type !== 'http.request') {
             ended = true;
-            if (!request.complete) request.destroy(new Error('aborted'));
+            leave();
             return;
           }
           if (!event.moreBody) {
@@ -42,15 +57,17 @@ export function fromNode(listener: NodeListener): Application {
             request.complete = true;
           }
           if (event.body.length > 0) request.push(event.body);
-          if (ended) request.push(null);
+          if (ended) {
+            request.push(null);
+            watch();
+          } else if (event.body.length === 0) request._read(0);
           // An IncomingMessage does not read on by itself: its parser would push.
-          else if (event.body.length === 0) request._read(0);
           else queueMicrotask(() => request.read(0));
         },
         (error) => request.destroy(error as Error),
       );
     };
-    const response = new http.ServerResponse(request);
+    const response: ServerResponse = new http.ServerResponse(request);
     // Bytes of the body as they are: chunks, if any, are the server's.
     response.useChunkedEncodingByDefault = false;
     response.shouldKeepAlive = false;
@@ -62,6 +79,8 @@ export function fromNode(listener: NodeListener): Application {
       socket.on('error', reject);
       socket.on('close', resolve);
       listener(request, response);
+      // Nobody may ever read a body that is empty, and the news that the client leaves stands behind it.
+      request.read(0);
     });
   };
 }
@@ -156,9 +175,18 @@ class GatewaySocket extends Duplex {
   }
 }
 
-/** Makes a Node listener of an ASGI application: `http.createServer(toNode(app))`, or mounted in Express. */
+export interface ToNodeOptions {
+  /** Hears of what the application fails with. Default: written to standard error. */
+  readonly onError?: (error: unknown, request: IncomingMessage) => void;
+}
+
+/**
+ * Makes a Node listener of an ASGI application: `http.createServer(toNode(app))`, or mounted in Express. An application that
+ * fails before its response is answered for with 500; after that the connection is broken off.
+ */
 export function toNode(
   app: Application,
+  options: ToNodeOptions = {},
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   let started: Promise<State> | null = null;
   return async (request, response) => {
@@ -169,15 +197,20 @@ export function toNode(
     const baseUrl = (request as { baseUrl?: string }).baseUrl ?? '';
     const [rawPath = '/', ...rest] = (request.url ?? '/').split('?');
     const headers: [string, string][] = [];
-    for (let index = 0; index + 1 < request.rawHeaders.length; index += 2)
-      headers.push([request.rawHeaders[index]!.toLowerCase(), request.rawHeaders[index + 1]!]);
+    for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
+      const name = request.rawHeaders[index]!.toLowerCase();
+      // Pseudo fields of HTTP/2 are none of ASGI's; what :authority says comes first, as host.
+      if (!name.startsWith(':')) headers.push([name, request.rawHeaders[index + 1]!]);
+      else if (name === ':authority' && request.headers.host === undefined)
+        headers.unshift(['host', request.rawHeaders[index + 1]!]);
+    }
     const scope: HttpScope = {
       type: 'http',
       asgi: { version: '3.0', specVersion: '2.5' },
       httpVersion: request.httpVersionMajor === 2 ? '2' : request.httpVersion === '1.0' ? '1.0' : '1.1',
       method: request.method ?? 'GET',
       scheme: 'encrypted' in socket && socket.encrypted ? 'https' : 'http',
-      path: baseUrl + safeDecode(rawPath),
+      path: baseUrl + decodePath(rawPath),
       rawPath: baseUrl + rawPath,
       queryString: rest.join('?'),
       rootPath: baseUrl,
@@ -194,7 +227,11 @@ export function toNode(
     });
     const receive: Receive = async () => {
       if (bodyDone) return await closed;
-      const piece = await pieces.next();
+      const piece = await pieces.next().catch(() => null);
+      if (piece === null) {
+        bodyDone = true;
+        return { type: 'http.disconnect' };
+      }
       bodyDone = piece.done === true;
       return { type: 'http.request', body: piece.value ?? Buffer.alloc(0), moreBody: !bodyDone };
     };
@@ -210,6 +247,8 @@ export function toNode(
             expected: 'http.response.start',
           });
         const body = event.body ?? Buffer.alloc(0);
+        if (response.destroyed || response.closed)
+          throw fault('SBY_SERVER_DISCONNECTED', { request: `${scope.method} ${scope.path}` });
         if (event.moreBody !== true) response.end(body);
         else if (!response.write(body))
           await new Promise<void>((resolve) => {
@@ -231,17 +270,12 @@ export function toNode(
       if (!response.writableEnded)
         throw fault('SBY_ASGI_NO_RESPONSE', { request: `${scope.method} ${scope.path}` });
     } catch (error) {
+      const gone = response.destroyed && (error as { code?: unknown }).code === 'SBY_SERVER_DISCONNECTED';
       if (response.headersSent) response.destroy();
       else response.writeHead(500, { 'content-type': 'text/plain' }).end('500 Internal Server Error\n');
-      response.emit('error', error);
+      if (gone) return;
+      if (options.onError !== undefined) options.onError(error, request);
+      else console.error(`${scope.method} ${scope.path} failed:`, error);
     }
   };
-}
-
-function safeDecode(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }

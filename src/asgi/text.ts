@@ -17,3 +17,21 @@ export function pairsOf(headers: Headers): AsgiHeaders {
   for (const cookie of headers.getSetCookie()) pairs.push(['set-cookie', cookie]);
   return pairs;
 }
+
+/** Percent-decodes a path. Bytes that are no UTF-8 become U+FFFD; what is no encoding stays as it is. */
+export function decodePath(path: string): string {
+  if (!path.includes('%')) return path;
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    const bytes: number[] = [];
+    for (let at = 0; at < path.length; at++) {
+      const hex = path[at] === '%' ? path.slice(at + 1, at + 3) : '';
+      if (/^[0-9A-Fa-f]{2}$/.test(hex)) {
+        bytes.push(Number.parseInt(hex, 16));
+        at += 2;
+      } else bytes.push(...new TextEncoder().encode(path[at]));
+    }
+    return new TextDecoder().decode(new Uint8Array(bytes));
+  }
+}

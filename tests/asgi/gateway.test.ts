@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { after, test } from 'node:test';
 import express from 'express';
 import { fastify } from 'fastify';
@@ -16,6 +17,7 @@ import {
   toFetch,
   toNode,
 } from 'sobaya/asgi';
+import { Event } from 'sobaya/asyncio';
 import { type Server, serve, silentLog } from 'sobaya/server';
 
 const servers: Server[] = [];
@@ -193,6 +195,155 @@ test('our application as a Node listener, alone and mounted in Express', async (
     server.closeAllConnections();
     server.close();
   }
+});
+
+test('toNode: an application that fails is answered for, and does not end the process', async () => {
+  const failures: unknown[] = [];
+  const server = createServer(
+    toNode(
+      async (scope, _receive, send) => {
+        if (scope.type !== 'http') throw new Error('only http');
+        if (scope.path === '/late') {
+          await send({ type: 'http.response.start', status: 200 });
+          await send({ type: 'http.response.body', body: bytes('so'), moreBody: true });
+        }
+        throw new Error('no soba left');
+      },
+      { onError: (error) => void failures.push((error as Error).message) },
+    ),
+  ).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const early = await fetch(url);
+  assert.deepEqual([early.status, await early.text()], [500, '500 Internal Server Error\n']);
+  await assert.rejects(async () => await (await fetch(`${url}/late`)).text());
+  assert.deepEqual(failures, ['no soba left', 'no soba left']);
+  server.closeAllConnections();
+  server.close();
+});
+
+test('toNode: a client that leaves within its body or its response', async () => {
+  const seen: string[] = [];
+  const left = new Event();
+  const server = createServer(
+    toNode(async (scope, receive, send) => {
+      if (scope.type !== 'http') throw new Error('only http');
+      if (scope.method === 'POST') {
+        for (let event = await receive(); ; event = await receive()) {
+          seen.push(event.type);
+          if (event.type === 'http.disconnect') break;
+        }
+      } else {
+        await send({ type: 'http.response.start', status: 200 });
+        try {
+          for (;;) await send({ type: 'http.response.body', body: new Uint8Array(100_000), moreBody: true });
+        } catch (error) {
+          seen.push((error as { code: string }).code);
+        }
+      }
+      left.set();
+    }),
+  ).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  for (const [raw, expected] of [
+    ['POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc', ['http.request', 'http.disconnect']],
+    ['GET / HTTP/1.1\r\nHost: a\r\n\r\n', ['SBY_SERVER_DISCONNECTED']],
+  ] as const) {
+    seen.length = 0;
+    left.clear();
+    const socket = connect(port, '127.0.0.1');
+    socket.write(raw);
+    if (raw.startsWith('GET')) await once(socket, 'data');
+    else while (seen.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    socket.destroy();
+    await left.wait();
+    assert.deepEqual(seen, expected);
+  }
+  server.close();
+});
+
+test('fromNode: a listener hears that the client leaves, also one that has read its request', async () => {
+  const closed: string[] = [];
+  const both = new Event();
+  const url = await start(
+    fromNode((request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(': soba\n\n');
+      const heard = (what: string) => () => {
+        closed.push(what);
+        if (closed.length === 2) both.set();
+      };
+      request.on('close', heard('request'));
+      response.on('close', heard('response'));
+    }),
+  );
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.write('GET /events HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(socket, 'data');
+  assert.deepEqual(closed, []);
+  socket.destroy();
+  await both.wait();
+});
+
+test('fromFetch: the signal aborts when the client leaves, and not when the response is complete', async () => {
+  const signals: AbortSignal[] = [];
+  const cancelled = new Event();
+  const url = await start(
+    fromFetch((request) => {
+      signals.push(request.signal);
+      if (request.url.endsWith('/short')) return new Response('short');
+      // A stream that says something once, and then nothing.
+      return new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(bytes('so')),
+          cancel: () => cancelled.set(),
+        }),
+      );
+    }),
+  );
+  assert.equal(await (await fetch(`${url}/short`)).text(), 'short');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(signals[0]?.aborted, false);
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.write('GET /long HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(socket, 'data');
+  socket.destroy();
+  await cancelled.wait();
+  assert.equal(signals[1]?.aborted, true);
+});
+
+test('fromFetch: what HTTP allows and a Request does not', async () => {
+  const url = await start(fromFetch(() => new Response('ok')));
+  for (const [raw, status] of [
+    ['TRACE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 501],
+    ['GET / HTTP/1.1\r\nHost: 1.2.3.4.5\r\nConnection: close\r\n\r\n', 400],
+    ['GET /%ff?%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 200],
+    ['OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 200],
+  ] as const) {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write(raw);
+    const output = (await socket.setEncoding('latin1').toArray()).join('');
+    assert.ok(output.startsWith(`HTTP/1.1 ${status} `), output);
+  }
+});
+
+test('toFetch: HEAD and 204 with a body in pieces; a path that is no UTF-8', async () => {
+  const handle = toFetch(async (scope, _receive, send) => {
+    if (scope.type !== 'http') throw new Error('only http');
+    const status = scope.path === '/204' ? 204 : 200;
+    await send({ type: 'http.response.start', status, headers: [['x-path', encodeURI(scope.path)]] });
+    for (let index = 0; index < 5; index++)
+      await send({ type: 'http.response.body', body: new Uint8Array(50_000), moreBody: true });
+    await send({ type: 'http.response.body' });
+  });
+  const head = await handle(new Request('http://a/', { method: 'HEAD' }));
+  assert.deepEqual([head.status, await head.text()], [200, '']);
+  assert.equal((await handle(new Request('http://a/204'))).status, 204);
+  assert.equal(
+    (await handle(new Request('http://a/%ff', { method: 'HEAD' }))).headers.get('x-path'),
+    '/%EF%BF%BD',
+  );
 });
 
 const sends =

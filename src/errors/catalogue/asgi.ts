@@ -63,6 +63,15 @@ export const asgiErrors = {
         : `The application sent nothing for ${ms} ms`,
     }),
   }),
+  SBY_ASGI_WSGI_THREAD: entry(UsageError, {
+    about:
+      'A response of a WSGI application lives in the thread in which it began. syncToAsync keeps the calls of one request in one thread, unless it is told threadSensitive: false.',
+    example: {},
+    parts: (_: Record<string, never>) => ({
+      what: 'The next piece of a WSGI response was asked of a thread in which it has not begun',
+      fix: 'Make the module with syncToAsync(…) without threadSensitive: false, and export one wsgi(…) per application',
+    }),
+  }),
   SBY_ASGI_STARTUP_FAILED: entry(ImproperlyConfigured, {
     about: 'The application answered lifespan.startup with lifespan.startup.failed: it cannot serve.',
     example: { why: 'the database cannot be opened' },
