@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import type {
   Application,
   Headers,
@@ -364,8 +365,16 @@ export abstract class Exchange {
   }
 
   async #sendPath(path: string): Promise<void> {
+    if (typeof path !== 'string' || !isAbsolute(path))
+      throw this.badEvent('http.response.pathsend', `the path ${JSON.stringify(path)} is not absolute`);
     const { sendFile } = await import('./send-file.ts');
-    await sendFile(path, (body, last) => this.#body({ type: 'http.response.body', body, moreBody: !last }));
+    await sendFile(path, {
+      begin: (size) => {
+        if (this.declaredLength === -1) this.declaredLength = size;
+        return !this.bodiless;
+      },
+      write: (body, last) => this.#body({ type: 'http.response.body', body, moreBody: !last }),
+    });
   }
 
   #complete(): void {
