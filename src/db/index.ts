@@ -103,6 +103,7 @@ export {
   atomic,
   currentTransaction,
   executorFor,
+  type OnCommitOptions,
   onCommit,
   setRollback,
   Transaction,

@@ -1,4 +1,4 @@
-import { currentContext } from '../asyncio/index.ts';
+import { background, currentContext, currentTask, shield, sleep, until } from '../asyncio/index.ts';
 import { fault, isSobayaError } from '../errors/index.ts';
 import type {
   Answer,
@@ -49,8 +49,9 @@ export class Transaction implements Executor {
   #running = 0;
   /** The last link of the chain that keeps savepoints of parallel children apart. */
   #turn: Promise<unknown> = Promise.resolve();
-  readonly #onCommit: (() => unknown)[] = [];
+  readonly #onCommit: Callback[] = [];
   #savepoints = 0;
+  readonly #task = currentTask();
 
   constructor(backend: Backend, connection: Connection, parent: Transaction | null) {
     this.backend = backend;
@@ -69,20 +70,37 @@ export class Transaction implements Executor {
     return this.parent === null ? 0 : this.parent.depth + 1;
   }
 
+  /** Whether it and all around it are open. A block may be left while one inside it still runs. */
+  get usable(): boolean {
+    for (let t: Transaction | null = this; t !== null; t = t.parent) if (t.state !== 'open') return false;
+    return true;
+  }
+
   #check(): void {
-    if (this.state !== 'open')
-      throw fault('SBY_DB_TRANSACTION_ENDED', { began: this.began, how: this.state });
+    for (let t: Transaction | null = this; t !== null; t = t.parent)
+      if (t.state !== 'open') throw fault('SBY_DB_TRANSACTION_ENDED', { began: t.began, how: t.state });
     for (let t: Transaction | null = this; t !== null; t = t.parent)
       if (t.broken) throw fault('SBY_DB_TRANSACTION_BROKEN', { began: t.began });
+  }
+
+  /** Waits until no parallel child holds a savepoint: its statements and ours must not mix. */
+  async #clear(): Promise<void> {
+    while (this.#child !== null) {
+      // Code inside the child that uses the outer block by name: it is in the savepoint already.
+      for (let t = currentTransaction(this.backend.alias); t !== null; t = t.parent)
+        if (t !== this && t.parent === this) return;
+      await until(this.#child, 'the savepoint of a parallel atomic()');
+    }
   }
 
   async #through<T>(run: () => Promise<T>): Promise<T> {
     this.#check();
     this.#running++;
     try {
-      // A parallel child holds a savepoint: its statements and ours must not mix.
-      while (this.#child !== null) await this.#child;
-      this.#check();
+      if (this.#child !== null) {
+        await this.#clear();
+        this.#check();
+      }
       return await run();
     } catch (error) {
       // PostgreSQL refuses every further statement; SQLite would carry on, which is worse than one rule for both.
@@ -118,15 +136,22 @@ export class Transaction implements Executor {
       if (rows.length > 0) yield rows;
       return;
     }
-    for await (const rows of source) {
-      this.#check();
-      yield rows;
+    const batches = source[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await this.#through(() => batches.next());
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      // A cursor that is left early is closed, if its transaction is still there.
+      if (this.usable) await batches.return?.();
     }
   }
 
-  onCommit(fn: () => unknown): void {
+  onCommit(fn: () => unknown, robust = false): void {
     this.#check();
-    this.#onCommit.push(fn);
+    this.#onCommit.push({ fn, robust });
   }
 
   /** Runs a nested block alone: parallel children wait for each other. */
@@ -140,35 +165,56 @@ export class Transaction implements Executor {
     this.#turn = before.then(() => held);
     this.#running++;
     try {
-      await before;
+      await until(before, 'the savepoint of a parallel atomic()');
       this.#check();
       this.#child = held;
       return await run();
     } finally {
-      this.#child = null;
+      if (this.#child === held) this.#child = null;
       this.#running--;
       free();
     }
   }
 
   /** Callbacks of a nested block become its parent's; those of the outermost run after COMMIT. */
-  takeCallbacks(): (() => unknown)[] {
+  takeCallbacks(): Callback[] {
     return this.#onCommit.splice(0);
   }
-  adopt(callbacks: readonly (() => unknown)[]): void {
+  adopt(callbacks: readonly Callback[]): void {
     this.#onCommit.push(...callbacks);
   }
+
+  /**
+   * Whether what runs here takes part. `background()` work does not: it is the program's, and outlives the block whose
+   * ambient values it has.
+   */
+  get includesHere(): boolean {
+    let task = currentTask();
+    if (task === this.#task) return true;
+    let top: typeof task = null;
+    for (; task !== null; task = task.parent) {
+      if (task === this.#task) return true;
+      top = task;
+    }
+    return top?.scope.kind !== 'background';
+  }
+}
+
+/** Called after COMMIT. `robust`: an error in it does not keep the others from being called. */
+interface Callback {
+  readonly fn: () => unknown;
+  readonly robust: boolean;
 }
 
 /** The transaction that a query on `alias` here belongs to. */
 export function currentTransaction(alias = 'default'): Transaction | null {
-  return ambient.get()?.transactions.get(alias) ?? null;
+  const found = ambient.get()?.transactions.get(alias);
+  return found?.includesHere ? found : null;
 }
 
 /** Where a statement on `alias` goes: the ambient transaction, else the backend. */
 export function executorFor(alias: string): Executor {
-  const found = ambient.get();
-  return found?.transactions.get(alias) ?? (found ? found.databases : currentDatabases()).get(alias);
+  return currentTransaction(alias) ?? (ambient.get()?.databases ?? currentDatabases()).get(alias);
 }
 
 async function block<T>(transaction: Transaction, fn: () => T | PromiseLike<T>): Promise<Awaited<T>> {
@@ -197,23 +243,23 @@ async function outermost<T>(
   fn: () => T | PromiseLike<T>,
   options: AtomicOptions,
   message: TransactionMessage,
-): Promise<Awaited<T>> {
+): Promise<{ value: Awaited<T>; callbacks: Callback[] }> {
   const begin = { isolation: options.isolation, readOnly: options.readOnly };
   const connection = await backend.connect(begin);
   message.waited = (message.waited ?? 0) + connection.waited;
-  let transaction: Transaction | null = null;
-  let value: Awaited<T>;
   try {
     await connection.begin(begin);
-    transaction = new Transaction(backend, connection, null);
+    const transaction = new Transaction(backend, connection, null);
     try {
-      value = (await block(transaction, fn)) as Awaited<T>;
+      const value = (await block(transaction, fn)) as Awaited<T>;
       if (transaction.rollbackOnly) {
         await settle(transaction, () => connection.rollback(), 'rolled back');
-        return value;
+        message.outcome = 'rolled back';
+        return { value, callbacks: [] };
       }
       if (transaction.broken) throw fault('SBY_DB_TRANSACTION_BROKEN', { began: transaction.began });
       await settle(transaction, () => connection.commit(), 'committed');
+      return { value, callbacks: transaction.takeCallbacks() };
     } catch (error) {
       transaction.state = 'rolled back';
       await connection.rollback().catch(() => {});
@@ -222,35 +268,63 @@ async function outermost<T>(
   } finally {
     connection.release();
   }
-  for (const callback of transaction.takeCallbacks()) await callback();
-  return value as Awaited<T>;
 }
 
-async function savepoint<T>(parent: Transaction, fn: () => T | PromiseLike<T>): Promise<Awaited<T>> {
+/** What was to happen after COMMIT happens, also when its caller is cancelled meanwhile. */
+async function afterCommit(callbacks: readonly Callback[]): Promise<void> {
+  for (const { fn, robust } of callbacks) {
+    try {
+      await shield(async () => {
+        await fn();
+      });
+    } catch (error) {
+      if (!robust) throw error;
+      // As an unhandled one of a background task: told, and stopping nobody.
+      background(
+        () => {
+          throw error;
+        },
+        { name: 'onCommit' },
+      );
+    }
+  }
+}
+
+async function savepoint<T>(
+  parent: Transaction,
+  fn: () => T | PromiseLike<T>,
+  message: TransactionMessage,
+): Promise<Awaited<T>> {
   return parent.nested(async (): Promise<Awaited<T>> => {
-    const transaction = new Transaction(parent.backend, parent.connection, parent);
     const { connection } = parent;
+    const transaction = new Transaction(parent.backend, connection, parent);
     await connection.control(`SAVEPOINT ${transaction.name}`);
+    const undo = async (): Promise<void> => {
+      transaction.state = 'rolled back';
+      // The block around was left meanwhile: then its end has undone this one too, and the connection is somebody else's.
+      if (!parent.usable) return;
+      await connection.control(
+        `ROLLBACK TO SAVEPOINT ${transaction.name}; RELEASE SAVEPOINT ${transaction.name}`,
+      );
+    };
     try {
       const value = await block(transaction, fn);
       if (transaction.rollbackOnly) {
-        transaction.state = 'rolled back';
-        await connection.control(`ROLLBACK TO SAVEPOINT ${transaction.name}`);
+        await undo();
+        message.outcome = 'rolled back';
         return value;
       }
       if (transaction.broken) throw fault('SBY_DB_TRANSACTION_BROKEN', { began: transaction.began });
+      if (!transaction.usable)
+        throw fault('SBY_DB_TRANSACTION_ENDED', { began: parent.began, how: parent.state });
       transaction.state = 'committed';
       await connection.control(`RELEASE SAVEPOINT ${transaction.name}`);
       parent.adopt(transaction.takeCallbacks());
       return value;
     } catch (error) {
-      transaction.state = 'rolled back';
-      await connection
-        .control(`ROLLBACK TO SAVEPOINT ${transaction.name}`)
-        .then(() => connection.control(`RELEASE SAVEPOINT ${transaction.name}`))
-        .catch(() => {
-          parent.broken = true;
-        });
+      await undo().catch(() => {
+        parent.broken = true;
+      });
       throw error;
     }
   });
@@ -288,27 +362,34 @@ export async function atomic<T>(
           throw error;
         }
       }
-      return savepoint(parent, fn);
+      return savepoint(parent, fn, message);
     }
-    for (let attempt = 0; ; attempt++) {
+    let done: Awaited<ReturnType<typeof outermost<T>>> | null = null;
+    for (let attempt = 0; done === null; attempt++) {
       try {
-        return await outermost(backend, fn, options, message);
+        done = await outermost(backend, fn, options, message);
       } catch (error) {
         const again = isSobayaError(error) && error.code === 'SBY_DB_SERIALIZATION';
         if (!again || attempt >= (options.retries ?? 0)) throw error;
+        // Those that lost against each other must not meet again in step.
+        await sleep(Math.random() * Math.min(100, 2 ** (attempt + 1)));
       }
     }
+    message.outcome ??= 'committed';
+    // Not among what is run again: the transaction is over, whatever these do.
+    if (done.callbacks.length > 0) await afterCommit(done.callbacks);
+    return done.value;
   };
   if (!transactionChannel.hasSubscribers) return run();
   return transactionChannel.tracePromise(
     () =>
       run().then(
         (value) => {
-          message.outcome = 'committed';
+          message.outcome ??= 'committed';
           return value;
         },
         (error: unknown) => {
-          message.outcome = 'rolled back';
+          message.outcome ??= 'rolled back';
           throw error;
         },
       ),
@@ -316,11 +397,21 @@ export async function atomic<T>(
   ) as Promise<Awaited<T>>;
 }
 
-/** Runs `fn` when the outermost transaction has been committed; at once where there is none. */
-export async function onCommit(fn: () => unknown, options: { readonly using?: string } = {}): Promise<void> {
+export interface OnCommitOptions {
+  readonly using?: string;
+  /** An error in `fn` is reported, and those registered after it are called all the same. Default false. */
+  readonly robust?: boolean;
+}
+
+/**
+ * Runs `fn` when the outermost transaction has been committed; at once where there is none. Not after a rollback, nor after
+ * that of the nested block it was registered in. In the order of registering; `atomic()` waits for them, and an error in
+ * one comes out of it (the work stays committed) and ends the row, unless it is `robust`.
+ */
+export async function onCommit(fn: () => unknown, options: OnCommitOptions = {}): Promise<void> {
   const transaction = currentTransaction(options.using);
-  if (transaction === null) await fn();
-  else transaction.onCommit(fn);
+  if (transaction !== null) transaction.onCommit(fn, options.robust);
+  else await afterCommit([{ fn, robust: options.robust === true }]);
 }
 
 /** Makes the innermost atomic() block roll back at its end, without an error. */

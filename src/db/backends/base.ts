@@ -3,6 +3,7 @@
  * names a dialect. A driver needs `execute(sql, params, shape)` and may send what it gets in one loop turn
  * together; a new backend is a folder beside the others and a line in databases.ts.
  */
+import { fault } from '../../errors/index.ts';
 import type { Family } from '../fields/kinds.ts';
 import type { Deconstructed } from '../typing/fields.ts';
 import type { Holdings } from './holdings.ts';
@@ -78,6 +79,15 @@ export interface ExplainOptions {
   /** Runs the statement and tells real times and rows. */
   readonly analyze?: boolean | undefined;
   readonly verbose?: boolean | undefined;
+}
+
+/** Refuses an isolation level that the database does not have. */
+export function checkIsolation({ isolation }: BeginOptions, { isolationLevels }: Features): void {
+  if (isolation !== undefined && !isolationLevels.includes(isolation))
+    throw fault('SBY_DB_TRANSACTION_OPTION', {
+      problem: `there is no isolation level ${JSON.stringify(isolation)}`,
+      fix: `Choose one of: ${isolationLevels.join(', ')}`,
+    });
 }
 
 /** One connection held by one transaction. */

@@ -390,12 +390,50 @@ export function metaOf(model: unknown): Meta {
   return meta;
 }
 setMetaOf(metaOf);
-setNaming((table, columns) => {
+setNaming((table, columns, constraint, parent) => {
   const meta = allMetas().find((one) => hasTable(one, table));
   if (meta === undefined) return { model: table, fields: columns };
-  const fields = columns.map((name) => meta.local.find((field) => field.column === name)?.name ?? name);
-  return { model: meta.label, fields };
+  const known = (name: string): string | undefined => meta.local.find(({ column }) => column === name)?.name;
+  const fields = columns.map((name) => known(name) ?? name);
+  if (fields.length > 0 && columns.every((name) => known(name) !== undefined))
+    return { model: meta.label, fields };
+  const keys = meta.local.filter(
+    (field) => field instanceof ForeignKeyField && metaOf(field.to).table === parent,
+  );
+  const key = keys.length > 1 ? keys.filter(({ column }) => constraint.includes(`_${column}_`)) : keys;
+  if (key.length === 1) return { model: meta.label, fields: key.map(({ name }) => name) };
+  return { model: meta.label, fields: constrained(meta, constraint) ?? fields };
 });
+
+/** The fields that a named constraint of the model's options is about. */
+function constrained(meta: Meta, constraint: string): string[] | null {
+  for (const part of meta.options.constraints ?? []) {
+    const { options } = part.deconstruct();
+    if (constraint === '' || options['name'] !== constraint) continue;
+    const { fields, check, expressions } = options as {
+      fields?: string[];
+      check?: unknown;
+      expressions?: unknown[];
+    };
+    const names = [
+      ...(fields ?? []),
+      ...(expressions ?? []).map((one) => (Array.isArray(one) ? one[0] : one)),
+      ...lookupNames(check),
+    ].filter((name): name is string => typeof name === 'string' && meta.fields.has(name));
+    if (names.length > 0) return [...new Set(names)];
+  }
+  return null;
+}
+
+/** The fields in the lookups of a condition that is plain data. */
+function lookupNames(condition: unknown): string[] {
+  if (Array.isArray(condition)) return condition.flatMap(lookupNames);
+  if (typeof condition !== 'object' || condition === null) return [];
+  return Object.entries(condition).flatMap(([key, value]) =>
+    key === '$field' ? [String(value)] : [key.split('__')[0] as string, ...lookupNames(value)],
+  );
+}
+
 function hasTable(meta: Meta, table: string): boolean {
   return (meta.options.table !== undefined || meta.app !== '') && meta.table === table;
 }

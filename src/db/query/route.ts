@@ -31,11 +31,13 @@ export function route(meta: Meta, using: string | null, writes: boolean): Route 
       (router === undefined ? undefined : writes ? router.write?.(meta.label) : router.read?.(meta.label)) ??
       'default';
     // Inside a transaction reads see what it wrote.
-    if (!writes && router !== undefined && found?.transactions.has(router.write?.(meta.label) ?? 'default'))
-      alias = router.write?.(meta.label) ?? 'default';
+    if (!writes && router !== undefined) {
+      const own = router.write?.(meta.label) ?? 'default';
+      if (found?.transactions.get(own)?.includesHere) alias = own;
+    }
   }
   const transaction = found?.transactions.get(alias);
-  if (transaction !== undefined) return { alias, backend: transaction.backend, executor: transaction };
+  if (transaction?.includesHere) return { alias, backend: transaction.backend, executor: transaction };
   const backend = databases.get(alias);
   return { alias, backend, executor: backend };
 }

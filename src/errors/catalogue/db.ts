@@ -116,6 +116,15 @@ export const dbErrors = {
       fix: 'The next statement gets a new connection; repeat this one only if that is safe',
     }),
   }),
+  SBY_DB_READ_ONLY: entry(OperationalError, {
+    about:
+      'The database refuses writes here: the transaction is readOnly, the server is a standby, the file may not be written.',
+    example: { alias: 'default', detail: 'cannot execute INSERT in a read-only transaction' },
+    parts: ({ alias, detail }: { alias: string; detail: string }) => ({
+      what: `The database ${describe(alias)} refuses to write: ${detail}`,
+      fix: 'Write outside of atomic(fn, { readOnly: true }), or to another database: using()',
+    }),
+  }),
   SBY_DB_MISSING_PEER: entry(ImproperlyConfigured, {
     about: 'The driver of this database is an optional package that is not installed.',
     example: { engine: 'postgresql', packageName: 'pg' },
@@ -292,11 +301,22 @@ export const dbErrors = {
     about: 'A check or exclusion constraint refused the row.',
     example: {
       model: 'shop.Article',
+      fields: 'views',
       constraint: 'views_positive',
       detail: 'CHECK constraint failed: views_positive',
     },
-    parts: ({ model, constraint, detail }: { model: string; constraint: string; detail: string }) => ({
-      what: `The constraint ${constraint} of ${model} is violated`,
+    parts: ({
+      model,
+      fields,
+      constraint,
+      detail,
+    }: {
+      model: string;
+      fields: string;
+      constraint: string;
+      detail: string;
+    }) => ({
+      what: `The constraint ${constraint} of ${model}${fields && fields !== constraint ? ` (${fields})` : ''} is violated`,
       where: detail,
     }),
   }),

@@ -2,7 +2,15 @@
 import { currentContext } from '../../../asyncio/index.ts';
 import { fault } from '../../../errors/index.ts';
 import type { Deconstructed } from '../../typing/fields.ts';
-import type { Answer, BeginOptions, Connection, ExplainOptions, Row, StatementShape } from '../base.ts';
+import {
+  type Answer,
+  type BeginOptions,
+  type Connection,
+  checkIsolation,
+  type ExplainOptions,
+  type Row,
+  type StatementShape,
+} from '../base.ts';
 import { Holdings } from '../holdings.ts';
 import { postgresDialect, postgresFeatures } from './dialect.ts';
 import { columnType } from './types.ts';
@@ -113,12 +121,9 @@ export abstract class PostgresTransaction implements Connection {
   abstract stream(sql: string, params: readonly unknown[], chunk: number): AsyncIterable<Row[]>;
   protected abstract giveBack(): void;
 
-  async begin({ isolation, readOnly }: BeginOptions): Promise<void> {
-    if (isolation !== undefined && !postgresFeatures.isolationLevels.includes(isolation))
-      throw fault('SBY_DB_TRANSACTION_OPTION', {
-        problem: `there is no isolation level ${JSON.stringify(isolation)}`,
-        fix: `Choose one of: ${postgresFeatures.isolationLevels.join(', ')}`,
-      });
+  async begin(options: BeginOptions): Promise<void> {
+    checkIsolation(options, postgresFeatures);
+    const { isolation, readOnly } = options;
     const level = isolation === undefined ? '' : ` ISOLATION LEVEL ${isolation.toUpperCase()}`;
     currentContext().scope.throwIfCancelled();
     await this.control(`BEGIN${level}${readOnly ? ' READ ONLY' : ''}`);

@@ -1,5 +1,5 @@
-import { fault, type IntegrityError } from '../../../errors/index.ts';
-import { named } from '../naming.ts';
+import { fault } from '../../../errors/index.ts';
+import { named, violation } from '../naming.ts';
 
 /** The fields of an ErrorResponse, as drivers give them (PostgreSQL 15, 55.8). */
 export interface ServerError extends Error {
@@ -10,66 +10,35 @@ export interface ServerError extends Error {
   readonly constraint?: string | undefined;
 }
 
-function integrity<E extends IntegrityError>(
-  error: E,
-  model: string,
-  fields: readonly string[],
-  constraint: string,
-): E {
-  error.model = model;
-  error.fields = fields;
-  error.constraint = constraint;
-  return error;
-}
-
 /** The catalogue error for what a PostgreSQL server or the connection to it reported. */
 export function postgresError(cause: ServerError, sql: string, alias: string, timeoutMs: number): Error {
   const { code = '', table = '', column, constraint = '' } = cause;
   const detail = cause.detail ? `${cause.message}: ${cause.detail}` : cause.message;
+  const columns = (/^Key \((.+?)\)=/.exec(cause.detail ?? '')?.[1] ?? '')
+    .replaceAll('"', '')
+    .split(', ')
+    .filter((name) => name !== '');
   switch (code) {
-    case '23505': {
-      const columns =
-        /^Key \((.+?)\)=/
-          .exec(cause.detail ?? '')?.[1]
-          ?.replaceAll('"', '')
-          .split(', ') ?? [];
-      const { model, fields } = named(table, columns);
-      return integrity(
-        fault('SBY_DB_UNIQUE', { model, fields: fields.join(', ') || constraint, detail }, { cause }),
-        model,
-        fields,
-        constraint,
+    case '23505':
+      return violation('SBY_DB_UNIQUE', { ...named(table, columns, constraint), constraint, detail }, cause);
+    case '23502':
+      return violation(
+        'SBY_DB_NOT_NULL',
+        { ...named(table, column ? [column] : [], constraint), constraint, detail },
+        cause,
       );
-    }
-    case '23502': {
-      const { model, fields } = named(table, column === undefined ? [] : [column]);
-      return integrity(
-        fault('SBY_DB_NOT_NULL', { model, fields: fields.join(', '), detail }, { cause }),
-        model,
-        fields,
-        constraint,
-      );
-    }
     case '23503': {
-      const columns = /^Key \((.+?)\)=/.exec(cause.detail ?? '')?.[1]?.split(', ') ?? [];
-      const { model, fields } = named(table, columns);
-      return integrity(
-        fault('SBY_DB_FOREIGN_KEY', { model, fields: fields.join(', '), detail }, { cause }),
-        model,
-        fields,
-        constraint,
-      );
+      // Where a row that is pointed to goes, the key that is told of is the other table's.
+      const gone = /^update or delete on table "(.+?)"/.exec(cause.message)?.[1];
+      const about =
+        gone === undefined ? named(table, columns, constraint) : named(table, [], constraint, gone);
+      return violation('SBY_DB_FOREIGN_KEY', { ...about, constraint, detail }, cause);
     }
     case '23514':
-    case '23P01': {
-      const { model } = named(table, []);
-      return integrity(
-        fault('SBY_DB_CHECK', { model, constraint, detail }, { cause }),
-        model,
-        [],
-        constraint,
-      );
-    }
+    case '23P01':
+      return violation('SBY_DB_CHECK', { ...named(table, [], constraint), constraint, detail }, cause);
+    case '25006':
+      return fault('SBY_DB_READ_ONLY', { alias, detail }, { cause });
     case '40001':
     case '40P01':
       return fault('SBY_DB_SERIALIZATION', { detail }, { cause });

@@ -3,14 +3,15 @@ import { dirname, resolve as resolvePath } from 'node:path';
 import { currentContext, runInContext, Waiter } from '../../../asyncio/index.ts';
 import { fault } from '../../../errors/index.ts';
 import type { Deconstructed } from '../../typing/fields.ts';
-import type {
-  Answer,
-  Backend,
-  BeginOptions,
-  Connection,
-  ExplainOptions,
-  Row,
-  StatementShape,
+import {
+  type Answer,
+  type Backend,
+  type BeginOptions,
+  type Connection,
+  checkIsolation,
+  type ExplainOptions,
+  type Row,
+  type StatementShape,
 } from '../base.ts';
 import { Holdings } from '../holdings.ts';
 import { sqliteDialect, sqliteFeatures } from './dialect.ts';
@@ -19,6 +20,7 @@ import { Lane, Request } from './lane.ts';
 import {
   CURSOR,
   CURSOR_CLOSE,
+  CURSOR_INSIDE,
   FETCH,
   INSIDE,
   MANY,
@@ -125,7 +127,7 @@ export class SqliteBackend implements Backend {
   }
 
   #wrap(failure: SqliteFailure, sql: string): Error {
-    return sqliteError(failure, sql);
+    return sqliteError(failure, sql, this.alias);
   }
 
   async open(): Promise<void> {
@@ -281,7 +283,7 @@ export class SqliteBackend implements Backend {
           this.holdings.release(holding);
           this.#release();
         };
-        resolve(new SqliteConnection(this.#writer, performance.now() - asked, release));
+        resolve(new SqliteConnection(this.#writer, this.alias, performance.now() - asked, release));
       };
       if (!this.#held) return give();
       const turn = new Turn(give, reject, (gone) => this.#turns.splice(this.#turns.indexOf(gone), 1));
@@ -301,33 +303,19 @@ export class SqliteBackend implements Backend {
   };
 
   async *stream(sql: string, params: readonly unknown[], chunk: number): AsyncIterable<Row[]> {
-    const send = (operation: number, text: string, values: unknown): Promise<Answer & { id: number }> =>
-      new Promise((resolve, reject) => {
-        this.#guard(this.#slow);
-        const request: Request = new Request(
-          sql,
-          undefined,
-          (answer) => ({ ...answer, id: request.id }),
-          resolve as (value: never) => void,
-          reject,
-        );
-        const { scope } = currentContext();
+    const lane = this.#slow;
+    yield* cursor(sql, params, chunk, (operation, text, values, map) => {
+      const { scope } = currentContext();
+      return new Promise((resolve, reject) => {
+        this.#guard(lane);
+        const request = new Request(text || sql, undefined, map, resolve as (value: never) => void, reject);
         if (operation !== CURSOR_CLOSE) {
           if (scope.cancelled) return reject(scope.reason);
           scope.link(request);
         }
-        this.#slow.send(operation, text, values, request, false);
+        lane.send(operation, text, values, request, false);
       });
-    const { id } = await send(CURSOR, sql, params);
-    try {
-      for (;;) {
-        const { rows } = await send(FETCH, '', [id, chunk]);
-        if (rows.length > 0) yield rows;
-        if (rows.length < chunk) return;
-      }
-    } finally {
-      await send(CURSOR_CLOSE, '', id);
-    }
+    });
   }
 
   explaining({ format, analyze, verbose }: ExplainOptions): string {
@@ -359,14 +347,19 @@ function checked(value: number): number {
 
 /** The writer, held by one transaction. */
 class SqliteConnection implements Connection {
-  readonly #lane: Lane;
-  readonly #give: () => void;
   readonly waited: number;
+  readonly #lane: Lane;
+  readonly #generation: number;
+  readonly #alias: string;
+  readonly #give: () => void;
   #open = false;
+  #readOnly = false;
   #released = false;
 
-  constructor(lane: Lane, waited: number, give: () => void) {
+  constructor(lane: Lane, alias: string, waited: number, give: () => void) {
     this.#lane = lane;
+    this.#generation = lane.generation;
+    this.#alias = alias;
     this.waited = waited;
     this.#give = give;
   }
@@ -377,13 +370,16 @@ class SqliteConnection implements Connection {
     sql: string,
     params: unknown,
     shape?: StatementShape,
-    map?: (answer: Answer) => T,
+    map?: (answer: Answer, id: number) => T,
     named = true,
     shielded = false,
   ): Promise<T> {
     const { scope } = currentContext();
     return new Promise<T>((resolve, reject) => {
       if (!shielded && scope.cancelled) return reject(scope.reason);
+      // Another thread would carry it out outside of the transaction.
+      if (this.#lane.generation !== this.#generation)
+        return reject(fault('SBY_DB_LOST', { alias: this.#alias, reason: 'the worker thread ended' }));
       const request = new Request(sql, shape, map, resolve as (value: never) => void, reject);
       if (!shielded) scope.link(request);
       this.#lane.send(operation, sql, params, request, named);
@@ -412,7 +408,20 @@ class SqliteConnection implements Connection {
     return this.#send(MANY, sql, rows);
   }
 
-  async begin({ deferred, readOnly }: BeginOptions): Promise<void> {
+  stream(sql: string, params: readonly unknown[], chunk: number): AsyncIterable<Row[]> {
+    return cursor(sql, params, chunk, (operation, text, values, map) =>
+      operation === CURSOR
+        ? this.#send(CURSOR_INSIDE, text, values, undefined, map, false)
+        : this.#send(operation, text, values, undefined, map, false, operation === CURSOR_CLOSE),
+    );
+  }
+
+  async begin(options: BeginOptions): Promise<void> {
+    checkIsolation(options, sqliteFeatures);
+    const { deferred, readOnly } = options;
+    currentContext().scope.throwIfCancelled();
+    if (readOnly) await this.control('PRAGMA query_only=ON');
+    this.#readOnly = readOnly === true;
     await this.control(deferred || readOnly ? 'BEGIN' : 'BEGIN IMMEDIATE');
     this.#open = true;
   }
@@ -435,7 +444,38 @@ class SqliteConnection implements Connection {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    if (this.#open) void this.rollback().then(this.#give, this.#give);
-    else this.#give();
+    void this.#clean().then(this.#give, this.#give);
+  }
+
+  async #clean(): Promise<void> {
+    await this.rollback();
+    if (this.#readOnly) await this.control('PRAGMA query_only=OFF');
+  }
+}
+
+type Send = <T>(
+  operation: number,
+  sql: string,
+  params: unknown,
+  map: (answer: Answer, id: number) => T,
+) => Promise<T>;
+
+/** Rows in chunks from a cursor in the lane that `send` leads to. */
+async function* cursor(
+  sql: string,
+  params: readonly unknown[],
+  chunk: number,
+  send: Send,
+): AsyncGenerator<Row[]> {
+  const rowsOf = ({ rows }: Answer): Row[] => rows;
+  const id = await send(CURSOR, sql, params, (_answer, number) => number);
+  try {
+    for (;;) {
+      const rows = await send(FETCH, '', [id, chunk], rowsOf);
+      if (rows.length > 0) yield rows;
+      if (rows.length < chunk) return;
+    }
+  } finally {
+    await send(CURSOR_CLOSE, '', id, rowsOf);
   }
 }

@@ -3,11 +3,13 @@
  * was asked for. Imports nothing of ours but its protocol, so that a worker starts quickly.
  */
 import * as sqlite from 'node:sqlite';
+import { type Culprit, findCulprit, installDiagnosis } from './diagnosis.ts';
 import { installFunctions } from './functions.ts';
 import {
   CLOSE,
   CURSOR,
   CURSOR_CLOSE,
+  CURSOR_INSIDE,
   FETCH,
   FORGET,
   INSIDE,
@@ -25,6 +27,9 @@ import {
 // Node 26.11 renames DatabaseSync to Database and keeps the old name as a deprecated alias (DEP0210).
 const DatabaseClass = ((sqlite as Record<string, unknown>)['Database'] ??
   sqlite.DatabaseSync) as typeof sqlite.DatabaseSync;
+
+/** SQLITE_CONSTRAINT_FOREIGNKEY */
+const FOREIGN_KEY = 787;
 
 type Params = sqlite.SQLInputValue[];
 interface Cursor {
@@ -52,6 +57,7 @@ export class Engine {
     try {
       for (const pragma of pragmas) database.exec(pragma);
       installFunctions(database);
+      installDiagnosis(database);
       // A statement is stopped from outside through this: SQLite's interrupt is not in Node's API.
       database.function('sobaya_alive', { varargs: true }, () => {
         if (this.#running !== 0 && Atomics.load(this.#stop, 0) === this.#running)
@@ -112,9 +118,11 @@ export class Engine {
       case SCRIPT:
         this.#database.exec(ref as string);
         return [[], 0];
-      case CURSOR: {
+      case CURSOR:
+      case CURSOR_INSIDE: {
         // A connection of its own: an open cursor would pin the snapshot that the lane's other reads see.
-        const database = this.#settings.file === ':memory:' ? this.#database : this.#connect();
+        const own = operation === CURSOR && this.#settings.file !== ':memory:';
+        const database = own ? this.#connect() : this.#database;
         const statement = database.prepare(ref as string);
         statement.setReturnArrays(true);
         this.#cursors.set(id, { database, rows: statement.iterate(...(params as Params)) });
@@ -156,10 +164,21 @@ export class Engine {
     try {
       return this.#run(id, operation, ref, params);
     } catch (error) {
-      return failure(error);
+      const failed = failure(error);
+      if (failed.errcode !== FOREIGN_KEY) return failed;
+      const foreign = this.#culprit(operation, ref, params);
+      return foreign === null ? failed : { ...failed, foreign };
     } finally {
       this.#running = 0;
     }
+  }
+
+  #culprit(operation: number, ref: StatementRef, params: unknown): Culprit | null {
+    const database = this.#database;
+    if (operation === SCRIPT) return findCulprit(database, '', null);
+    if (operation !== WRITE && operation !== INSIDE && operation !== QUERY) return null;
+    const statement = operation === QUERY ? database.prepare(ref as string) : this.#statement(ref);
+    return findCulprit(database, statement.sourceSQL, () => void statement.all(...(params as Params)));
   }
 
   one(id: number, operation: number, ref: StatementRef, params: unknown): WireAnswer {

@@ -14,7 +14,7 @@ import {
 export class Request extends Waiter {
   readonly sql: string;
   readonly shape: StatementShape | undefined;
-  readonly map: ((answer: Answer) => unknown) | undefined;
+  readonly map: ((answer: Answer, id: number) => unknown) | undefined;
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
   id = 0;
@@ -26,7 +26,7 @@ export class Request extends Waiter {
   constructor(
     sql: string,
     shape: StatementShape | undefined,
-    map: ((answer: Answer) => unknown) | undefined,
+    map: ((answer: Answer, id: number) => unknown) | undefined,
     resolve: (value: never) => void,
     reject: (error: unknown) => void,
   ) {
@@ -66,7 +66,7 @@ export class Request extends Waiter {
     const [rows, count, columns] = answer;
     const given: Answer = { rows, count, columns, waited: this.waited };
     try {
-      this.resolve((this.map === undefined ? given : this.map(given)) as never);
+      this.resolve((this.map === undefined ? given : this.map(given, this.id)) as never);
     } catch (error) {
       this.reject(error);
     }
@@ -85,6 +85,8 @@ export class Lane {
   readonly #stop: Int32Array;
   readonly #waiting = new Map<number, Request>();
   readonly #numbers = new Map<string, number>();
+  /** Counts the threads there were: what was begun on one that is gone is lost. */
+  generation = 0;
   #worker: Worker | null = null;
   #engine: Engine | null = null;
   #queue: unknown[] = [];
@@ -235,7 +237,8 @@ export class Lane {
   };
 
   readonly #lost = (error: unknown): void => {
-    const failure: SqliteFailure = { failed: (error as Error).message, errcode: 0 };
+    const failure: SqliteFailure = { failed: (error as Error).message, errcode: 0, lost: true };
+    this.generation++;
     this.#worker = null;
     this.#numbers.clear();
     this.#queue = [];

@@ -16,6 +16,8 @@ export const MANY = 5;
 export const CURSOR = 6;
 export const FETCH = 7;
 export const CURSOR_CLOSE = 8;
+/** The same on this connection: in a transaction, whose writes it sees. */
+export const CURSOR_INSIDE = 11;
 export const FORGET = 9;
 export const CLOSE = 10;
 
@@ -33,6 +35,10 @@ export interface WorkerSettings {
 export interface SqliteFailure {
   readonly failed: string;
   readonly errcode: number;
+  /** Table and column of the foreign key that failed, where it could be found. */
+  readonly foreign?: readonly [table: string, column: string];
+  /** The thread is gone: whether the statement took effect is not known. */
+  readonly lost?: boolean;
 }
 
 /** Answers are [id, answer, milliseconds]; an answer is [rows, count, columns?] or a failure. */
