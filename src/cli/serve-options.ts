@@ -141,7 +141,8 @@ Signals:
   SIGTTIN, SIGTTOU  one worker more, one less
   SIGUSR2           write what runs now to the log
 
-Exit codes: 0 stopped, 1 failed, 2 wrong options, 3 the application did not start.`,
+Exit codes:
+  0 stopped, 1 failed, 2 wrong options, 3 the application did not start`,
   );
 }
 

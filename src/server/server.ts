@@ -275,6 +275,7 @@ export class Server {
     this.#tlsModule = module;
     const context = module.secureContext(this.options);
     this.#certificate = context.cert.toString('latin1');
+    this.#warnOfTime(context.cert);
     const server = createServer({
       ...context,
       ALPNProtocols: http2 === 'off' ? ['http/1.1'] : ['h2', 'http/1.1'],
@@ -303,6 +304,12 @@ export class Server {
     const context = this.#tlsModule.secureContext(this.options);
     this.#tls.setSecureContext(context);
     this.#certificate = context.cert.toString('latin1');
+    this.#warnOfTime(context.cert);
+  }
+
+  #warnOfTime(cert: Buffer): void {
+    const why = this.#tlsModule?.outOfTime(cert) ?? null;
+    if (why !== null) this.log.warn(`${this.options.certfile}: ${why}`);
   }
 
   #localAddress(socket: net.Socket): Services['address'] {
@@ -416,7 +423,8 @@ export class Server {
     this.#clock.stop();
     await this.#lifespan.shutdown();
     this.#scope.cancel();
-    if (this.options.uds !== null) {
+    // A worker listens nowhere: the socket is its supervisor's.
+    if (this.options.uds !== null && this.#address !== null) {
       try {
         unlinkSync(this.options.uds);
       } catch {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
@@ -11,12 +11,22 @@ export class Running {
   readonly exit: Promise<number | null>;
   readonly #waiters = new Set<() => void>();
 
-  constructor(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
+  constructor(
+    args: readonly string[],
+    options: {
+      cwd?: string;
+      env?: Record<string, string>;
+      stdio?: StdioOptions;
+      uid?: number;
+      gid?: number;
+    } = {},
+  ) {
     const main = join(import.meta.dirname, '../../src/cli/main.ts');
     this.child = spawn(process.execPath, ['--conditions=sobaya:source', main, ...args], {
+      ...options,
       cwd: options.cwd ?? fixtures,
       env: { ...process.env, NODE_TEST_CONTEXT: '', ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: options.stdio ?? ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding('utf8').on('data', (chunk: string) => {

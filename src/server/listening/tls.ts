@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import * as tls from 'node:tls';
 import type { TlsExtension } from '../../asgi/index.ts';
 import { fault } from '../../errors/index.ts';
-import type { ServerOptions } from '../options.ts';
+import { badOption, type ServerOptions } from '../options.ts';
 
 /** The files behind the TLS options, read and checked; each thing that can be wrong has its own message. */
 export function secureContext(options: ServerOptions): tls.SecureContextOptions & { readonly cert: Buffer } {
@@ -18,18 +18,22 @@ export function secureContext(options: ServerOptions): tls.SecureContextOptions 
   };
   const cert = read('certfile', certfile!);
   const keyPath = keyfile ?? certfile!;
+  const ca = caCerts === null ? null : read('caCerts', caCerts);
+  if (ca !== null) checkAuthorities(ca, caCerts!);
   const context = {
     cert,
     key: read('keyfile', keyPath),
     minVersion: tlsMinVersion,
     ...(tlsCiphers === null ? {} : { ciphers: tlsCiphers }),
-    ...(caCerts === null ? {} : { ca: read('caCerts', caCerts) }),
+    ...(ca === null ? {} : { ca }),
     ...(keyfilePassword === null ? {} : { passphrase: keyfilePassword }),
   };
   try {
     tls.createSecureContext(context);
   } catch (cause) {
     const { code = '', message } = cause as NodeJS.ErrnoException;
+    if (/NO_CIPHER_MATCH/.test(code))
+      throw badOption('tlsCiphers', tlsCiphers, "cipher suites by OpenSSL's names");
     const why = /MISMATCH/.test(code + message)
       ? 'the key does not belong to the certificate'
       : /BAD_DECRYPT|BAD_PASSWORD|INTERRUPTED|CANCELLED|EMPTY/i.test(code + message)
@@ -43,6 +47,28 @@ export function secureContext(options: ServerOptions): tls.SecureContextOptions 
     );
   }
   return context;
+}
+
+/** OpenSSL takes a file without a certificate for an empty list, and then refuses every client. */
+function checkAuthorities(ca: Buffer, path: string): void {
+  const found =
+    ca.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  let why = found.length === 0 ? 'the file holds no certificate' : null;
+  for (const pem of found) {
+    try {
+      new X509Certificate(pem);
+    } catch (error) {
+      why = (error as Error).message;
+    }
+  }
+  if (why !== null) throw fault('SBY_SERVER_BAD_TLS', { option: 'caCerts', path, why });
+}
+
+/** What is to be said of the time in which a certificate is valid; null when it is now. */
+export function outOfTime(cert: Buffer, now: number = Date.now()): string | null {
+  const { validFrom, validTo } = new X509Certificate(cert);
+  if (now > Date.parse(validTo)) return `the certificate has expired: it was valid until ${validTo}`;
+  return now < Date.parse(validFrom) ? `the certificate is not valid before ${validFrom}` : null;
 }
 
 /** The socket that TLS runs over: the server was given it, and knows more of it than TLS does. */
