@@ -46,9 +46,10 @@ export function dataTables(project: Project, backend: Backend): DataTable[] {
     for (const model of app.models) {
       const meta = metaOf(model);
       const key = `${app.label}.${meta.name}`;
+      // Each table of a chain of models has its own part of the row, and a proxy has no table.
       const own = state.get(key);
       if (own === undefined || own.options['managed'] === false || tables.has(key)) continue;
-      const columns = meta.columns
+      const columns = meta.local
         .filter((field) => !field.generated)
         .map((field) =>
           columnOf(field, own.fields.find(([name]) => name === field.name)?.[1].options['to'], backend),

@@ -4,7 +4,7 @@ import type { Executor } from '../backends/base.ts';
 import type { AnyField } from '../fields/field.ts';
 import { ValueField } from '../fields/field.ts';
 import { ForeignKeyField, ManyToManyField } from '../fields/relations.ts';
-import { Model } from '../model/model.ts';
+import { extend, Model } from '../model/model.ts';
 import type { ModelClass } from '../typing/model.ts';
 import { decodeValue } from './fields.ts';
 import { type FieldState, isForeignKey, type ModelState, modelKey, type ProjectState } from './state.ts';
@@ -71,7 +71,15 @@ export class HistoricalApps {
     const options: Record<string, unknown> = { app: state.app };
     for (const option of ['table', 'ordering', 'getLatestBy'])
       if (state.options[option] !== undefined) options[option] = state.options[option];
-    const Base = Model(declared, options) as unknown as new () => object;
+    // A model that extends one with a table has the fields of that one too.
+    const link = state.fields.find(([, field]) => field.options['parentLink'] === true)?.[1];
+    const Base = (link === undefined
+      ? Model(declared, options)
+      : extend(
+          this.#target(link.options['to']) as Parameters<typeof extend>[0],
+          declared,
+          options,
+        )) as unknown as new () => object;
     const made = { [state.name]: class extends Base {} }[state.name];
     this.#models.set(key, made);
     return made;

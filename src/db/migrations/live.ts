@@ -17,7 +17,8 @@ export function liveState(apps: readonly ModelApp[]): ProjectState {
   for (const app of apps)
     for (const model of app.models) {
       const meta = metaOf(model);
-      if (meta.abstract || meta.model !== model) continue;
+      // A proxy is another class for a table that is there.
+      if (meta.abstract || meta.model !== model || meta.concrete !== meta) continue;
       const { name, fields, options } = meta.deconstruct();
       models.push({
         app: app.label,

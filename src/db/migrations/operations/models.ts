@@ -251,6 +251,10 @@ export class AlterModelOptions extends ModelChange {
     return false;
   }
 
+  /** A table that migrations no longer manage stays as it is; one that they begin to manage is there. */
+  override async databaseForwards(): Promise<void> {}
+  override async databaseBackwards(): Promise<void> {}
+
   stateForwards(app: string, state: ProjectState): void {
     const gone = Object.fromEntries(AlterModelOptions.owns.map((option) => [option, undefined]));
     state.setOptions(app, this.model, { ...gone, ...this.options });
