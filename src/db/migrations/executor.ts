@@ -193,13 +193,18 @@ export class MigrationExecutor {
             migration: migration.key,
             operation: operation.describe(),
           });
-        const bare = operation instanceof RunCode || this.backend.features.concurrentIndexes;
-        if (!operation.atomic && migration.atomic && bare)
+        if (!this.#inTransaction(operation) && migration.atomic)
           throw fault('SBY_MIGRATIONS_NOT_ATOMIC', {
             migration: migration.key,
             operation: operation.describe(),
           });
       }
+  }
+
+  /** What only PostgreSQL cannot do inside a transaction is done inside one elsewhere. */
+  #inTransaction(operation: Operation): boolean {
+    const bySelf = operation instanceof RunCode || operation instanceof RunSql;
+    return operation.atomic || !(bySelf || this.backend.features.concurrentIndexes);
   }
 
   async #run(
@@ -302,7 +307,7 @@ export class MigrationExecutor {
         await editor.finish();
         await record(executor);
       };
-      if (operation.atomic) await this.#transaction(migration, false, options, run, index);
+      if (this.#inTransaction(operation)) await this.#transaction(migration, false, options, run, index);
       else await this.#bare(migration, false, options, run, index);
     }
     if (migration.operations.length === 0) await this.recorder.record(this.backend, app, name, hash);
@@ -359,7 +364,8 @@ export class MigrationExecutor {
         if (index === 0) await forget(executor);
         else await this.recorder.record(executor, app, name, hash, index);
       };
-      if (migration.operations[index]?.atomic) await this.#transaction(migration, true, options, run, index);
+      if (this.#inTransaction(migration.operations[index] as Operation))
+        await this.#transaction(migration, true, options, run, index);
       else await this.#bare(migration, true, options, run, index);
     }
     if (from === 0) await forget(this.backend);

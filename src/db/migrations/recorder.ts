@@ -70,9 +70,9 @@ export class MigrationRecorder {
     hash: string,
     step: number | null = null,
   ): Promise<void> {
-    await this.forget(executor, app, name);
+    // One statement: between two, a process that dies would leave no record of what is half done.
     await executor.execute(
-      `INSERT INTO ${this.#table} (app, name, applied, hash, step) VALUES (${this.#placeholders(5).join(', ')})`,
+      `INSERT INTO ${this.#table} (app, name, applied, hash, step) VALUES (${this.#placeholders(5).join(', ')}) ON CONFLICT (app, name) DO UPDATE SET applied = excluded.applied, hash = excluded.hash, step = excluded.step`,
       [app, name, new Date().toISOString(), hash, step],
     );
   }

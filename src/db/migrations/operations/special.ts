@@ -15,6 +15,12 @@ export interface RunSqlArgs {
   readonly stateOperations?: readonly Operation[];
   /** Run it on databases of this vendor only. */
   readonly vendor?: 'sqlite' | 'postgresql';
+  /**
+   * False: outside of any transaction, for statements that refuse one (VACUUM, CREATE INDEX CONCURRENTLY), in a
+   * migration with `atomic: false`. It may be broken off and run again from its first statement, so write
+   * IF NOT EXISTS. Default true.
+   */
+  readonly atomic?: boolean;
   /** Squashing may leave it out. */
   readonly elidable?: boolean;
 }
@@ -31,6 +37,10 @@ export class RunSql extends Operation {
 
   override get reversible(): boolean {
     return this.args.reverseSql !== undefined;
+  }
+
+  override get atomic(): boolean {
+    return this.args.atomic !== false;
   }
 
   override get elidable(): boolean {
