@@ -89,6 +89,7 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
   ],
   WebSockets: [
     ['--ws-max-size <bytes>', 'longest message (16 MiB)', 'server', integer],
+    ['--ws-per-message-deflate', 'compress messages where clients offer it', 'server'],
     ['--ws-ping-interval <seconds>', 'how often clients are pinged (20)', 'server', seconds],
     ['--ws-ping-timeout <seconds>', 'how long an answer may take (20)', 'server', seconds],
   ],

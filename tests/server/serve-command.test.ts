@@ -7,8 +7,11 @@ import * as net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { Command } from 'commander';
 import { activatedSocket, keepWatchdogQuiet, serve, silentLog } from 'sobaya/server';
+import { declareOptions } from '../../src/cli/serve-options.ts';
 import { outOfTime } from '../../src/server/listening/tls.ts';
+import { resolveOptions } from '../../src/server/options.ts';
 import { hello } from './applications.ts';
 import { certificate, hasOpenssl } from './certificates.ts';
 import { fixtures, Running } from './running.ts';
@@ -140,6 +143,14 @@ test('help reads well at 80 and at 120 columns', async () => {
       assert.ok(stdout.includes(title), title);
     assert.match(stdout, /--timeout-graceful <seconds>\s+running requests may finish when stopping/);
   }
+});
+
+test('every option of serve has its flag, and with it its variable and its name in the file', () => {
+  const { log: _log, ...known } = resolveOptions({}) as Record<string, unknown>;
+  const flags = new Command();
+  declareOptions(flags);
+  const names = flags.options.map((option) => option.attributeName());
+  for (const name of Object.keys(known)) assert.ok(names.includes(name), name);
 });
 
 // ---- where it listens
