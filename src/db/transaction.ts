@@ -1,4 +1,12 @@
-import { background, currentContext, currentTask, shield, sleep, until } from '../asyncio/index.ts';
+import {
+  background,
+  checkpoint,
+  currentContext,
+  currentTask,
+  shield,
+  sleep,
+  until,
+} from '../asyncio/index.ts';
 import { fault, isSobayaError } from '../errors/index.ts';
 import type {
   Answer,
@@ -34,6 +42,15 @@ function callSite(): string {
   return frame?.trim() ?? '';
 }
 
+/**
+ * Another statement failed before. Whoever started both hears of that one first, and may cancel what is here for it: then
+ * that is what is told, not what the other one has done to the transaction.
+ */
+async function afterSiblings(): Promise<void> {
+  await shield(checkpoint);
+  currentContext().scope.throwIfCancelled();
+}
+
 /** One atomic() block: a transaction, or a savepoint in one. Statements of parallel children run one after another. */
 export class Transaction implements Executor {
   readonly backend: Backend;
@@ -43,8 +60,9 @@ export class Transaction implements Executor {
   readonly began: string;
   readonly name: string;
   state: 'open' | 'committed' | 'rolled back' = 'open';
-  /** A statement failed: nothing more may run before the block ends. */
+  /** A statement failed: nothing more may run before the block ends. `failure` is its error. */
   broken = false;
+  failure: unknown = null;
   rollbackOnly = false;
   #running = 0;
   /** The last link of the chain that keeps savepoints of parallel children apart. */
@@ -79,8 +97,23 @@ export class Transaction implements Executor {
   #check(): void {
     for (let t: Transaction | null = this; t !== null; t = t.parent)
       if (t.state !== 'open') throw fault('SBY_DB_TRANSACTION_ENDED', { began: t.began, how: t.state });
-    for (let t: Transaction | null = this; t !== null; t = t.parent)
-      if (t.broken) throw fault('SBY_DB_TRANSACTION_BROKEN', { began: t.began });
+    for (let t: Transaction | null = this; t !== null; t = t.parent) if (t.broken) throw t.#isBroken();
+  }
+
+  /** The error for what comes after a failed statement, with that failure as its cause. */
+  #isBroken(): Error {
+    const { began, failure } = this;
+    return fault('SBY_DB_TRANSACTION_BROKEN', { began }, failure === null ? undefined : { cause: failure });
+  }
+
+  throwIfBroken(): void {
+    if (this.broken) throw this.#isBroken();
+  }
+
+  /** Nothing more may run before the block ends. */
+  fail(error: unknown): void {
+    this.broken = true;
+    this.failure ??= error;
   }
 
   /** Waits until no parallel child holds a savepoint: its statements and ours must not mix. */
@@ -94,6 +127,7 @@ export class Transaction implements Executor {
   }
 
   async #through<T>(run: () => Promise<T>): Promise<T> {
+    if (this.broken) await afterSiblings();
     this.#check();
     this.#running++;
     try {
@@ -104,7 +138,13 @@ export class Transaction implements Executor {
       return await run();
     } catch (error) {
       // PostgreSQL refuses every further statement; SQLite would carry on, which is worse than one rule for both.
-      if (this.state === 'open' && !(isSobayaError(error) && error.fault === 'usage')) this.broken = true;
+      const code = isSobayaError(error) ? error.code : '';
+      if (this.broken || code === 'SBY_DB_TRANSACTION_BROKEN') {
+        await afterSiblings();
+        if (this.broken && code === 'SBY_DB_TRANSACTION_BROKEN') throw this.#isBroken();
+      }
+      if (isSobayaError(error) && error.fault === 'usage') throw error;
+      if (this.state === 'open') this.fail(error);
       throw error;
     } finally {
       this.#running--;
@@ -156,6 +196,7 @@ export class Transaction implements Executor {
 
   /** Runs a nested block alone: parallel children wait for each other. */
   async nested<T>(run: () => Promise<T>): Promise<T> {
+    if (this.broken) await afterSiblings();
     this.#check();
     const before = this.#turn;
     let free: () => void = () => {};
@@ -257,7 +298,7 @@ async function outermost<T>(
         message.outcome = 'rolled back';
         return { value, callbacks: [] };
       }
-      if (transaction.broken) throw fault('SBY_DB_TRANSACTION_BROKEN', { began: transaction.began });
+      transaction.throwIfBroken();
       await settle(transaction, () => connection.commit(), 'committed');
       return { value, callbacks: transaction.takeCallbacks() };
     } catch (error) {
@@ -314,7 +355,7 @@ async function savepoint<T>(
         message.outcome = 'rolled back';
         return value;
       }
-      if (transaction.broken) throw fault('SBY_DB_TRANSACTION_BROKEN', { began: transaction.began });
+      transaction.throwIfBroken();
       if (!transaction.usable)
         throw fault('SBY_DB_TRANSACTION_ENDED', { began: parent.began, how: parent.state });
       transaction.state = 'committed';
@@ -322,9 +363,7 @@ async function savepoint<T>(
       parent.adopt(transaction.takeCallbacks());
       return value;
     } catch (error) {
-      await undo().catch(() => {
-        parent.broken = true;
-      });
+      await undo().catch((failure) => parent.fail(failure));
       throw error;
     }
   });
@@ -358,7 +397,7 @@ export async function atomic<T>(
         try {
           return await (fn() as Promise<Awaited<T>>);
         } catch (error) {
-          parent.broken = true;
+          parent.fail(error);
           throw error;
         }
       }
