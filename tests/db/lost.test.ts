@@ -8,7 +8,7 @@ import { backends } from './support/backends.ts';
 import { openShop, Tag } from './support/shop.ts';
 
 /** Stands between client and server, and cuts the line when a message holds `fatal`: before it arrives, or its answer. */
-class Proxy {
+class Line {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   fatal: { readonly text: string; readonly when: 'before' | 'after' } | null = null;
@@ -60,13 +60,13 @@ const [[, file], [, server]] = backends('lost') as [
 
 for (const driver of ['sobaya', 'pg'] as const)
   describe(`the connection is lost, driver ${driver}`, { skip: server.skip }, () => {
-    let proxy: Proxy;
+    let proxy: Line;
     let databases: Databases;
     let direct: Databases;
     before(async () => {
       const url = new URL(await server.url());
       direct = await openShop(url.href);
-      proxy = new Proxy({ host: url.hostname, port: Number(url.port || 5432) });
+      proxy = new Line({ host: url.hostname, port: Number(url.port || 5432) });
       url.port = String(await proxy.listen());
       databases = await new Databases({
         default: { engine: 'postgresql', url: url.href, driver, pool: { size: 3 } },
