@@ -224,6 +224,8 @@ export function fromConfig(content: object, refuse: (why: string) => Error): Val
           `${name} is ${shown}, and must be ${Array.isArray(read) ? read.join(' or ') : 'a text'}`,
         );
     }
+    if (read === seconds && typeof value === 'number' && value > 0 && value < 50)
+      throw refuse(`${name} is ${shown}, which is hardly meant: times in a file are milliseconds`);
     values[name] = value;
   }
   return values;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { Application } from 'sobaya/asgi';
 import { RawConnection, type ServeOptions, serve } from 'sobaya/server';
 import { parseForwarded } from '../../src/server/proxies/forwarded-field.ts';
 import { hello, http, text } from './applications.ts';
@@ -253,4 +254,21 @@ test('Forwarded: time grows with length, not faster', () => {
     const field = piece.repeat(200_000 / piece.length);
     parseForwarded(field);
   }
+});
+
+test('forwarded: WebSockets too', async () => {
+  const seen: unknown[] = [];
+  const app: Application = async (scope, receive, send) => {
+    assert.equal(scope.type, 'websocket');
+    seen.push([scope.client, scope.scheme]);
+    await receive();
+    await send({ type: 'websocket.close' });
+  };
+  const connection = new RawConnection(app, { forwardedAllowIps: '192.0.2.1' });
+  connection.feed(
+    'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+      'Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nX-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n\r\n',
+  );
+  while (seen.length === 0) await connection.settle();
+  assert.deepEqual(seen, [[['203.0.113.7', 0], 'wss']]);
 });

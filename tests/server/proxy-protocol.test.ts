@@ -304,3 +304,20 @@ test('PROXY protocol: before TLS, with HTTP/1.1 and HTTP/2', {
   assert.equal(body, '203.0.113.7 56324 at 198.51.100.1 443 by https');
   session.close();
 });
+
+test('PROXY protocol: before HTTP/2 by prior knowledge, and HTTP/1.1 on the same port', async () => {
+  const { server } = await start({ proxyProtocol: 'auto', http2: 'prior-knowledge' });
+  const http2 = await import('node:http2');
+  const under = net.connect(server.port, '127.0.0.1');
+  under.write(line);
+  const session = http2.connect('http://localhost', { createConnection: () => under });
+  const stream = session.request({ ':path': '/' });
+  let body = '';
+  stream.setEncoding('utf8').on('data', (chunk) => (body += chunk));
+  await once(stream, 'end');
+  assert.equal(body, '203.0.113.7 56324 at 198.51.100.1 443 by http');
+  session.close();
+  const plain = net.connect(server.port, '127.0.0.1');
+  plain.write(line + request);
+  assert.equal(await answer(plain), '203.0.113.7 56324 at 198.51.100.1 443 by http');
+});

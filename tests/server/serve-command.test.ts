@@ -79,6 +79,10 @@ const badConfigs: [content: string, message: RegExp][] = [
   ['{ "reload": "yes" }', /reload is "yes", and must be true or false/],
   ['{ "reloadDir": 5 }', /reloadDir is 5, and must be a text or an array of texts/],
   ['{ "logLevel": "loud" }', /logLevel is "loud", and must be info or warning or error/],
+  [
+    '{ "timeoutKeepAlive": 5 }',
+    /timeoutKeepAlive is 5, which is hardly meant: times in a file are milliseconds/,
+  ],
   ['{ "port": "8000" }', /The option port is "8000"/],
   ['{ "timeoutKeepAlive": "5s" }', /The option timeoutKeepAlive is "5s"/],
   ['{ "envFile": "missing.env" }', /missing\.env cannot be|missing\.env/],

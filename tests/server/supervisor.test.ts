@@ -269,3 +269,32 @@ test('--log-format json and --log-level', async (t) => {
   assert.equal(await quiet.stop(), await quiet.exit);
   assert.equal(quiet.text, '');
 });
+
+test('workers whose supervisor is killed stop by themselves', async (t) => {
+  const running = start(t, ['--workers', '2']);
+  const port = await running.port();
+  await pids(port, 2);
+  running.child.kill('SIGKILL');
+  // Their output is the pipe of the supervisor: it ends when the last of them has ended.
+  await running.exit;
+  await assert.rejects(ask(port), { code: 'ECONNREFUSED' });
+});
+
+test('SIGTERM while the application is still starting ends it at once', async (t) => {
+  for (const args of [[], ['--workers', '2']]) {
+    const running = start(t, args, { HANG_STARTUP: '1' });
+    await running.says(/starting/);
+    running.child.kill('SIGTERM');
+    await running.exit;
+  }
+});
+
+test('a worker under a debugger may stand still', async (t) => {
+  const running = start(t, ['--workers', '1', '--timeout-stuck', '0.3'], {
+    NODE_OPTIONS: '--inspect=127.0.0.1:0',
+  });
+  const port = await running.port();
+  // Much longer than the limit: without a debugger it would be killed.
+  assert.equal((await ask(port, '/stand-still'))[0], 200);
+  assert.doesNotMatch(running.text, /blocked/);
+});

@@ -146,8 +146,9 @@ export class Supervisor {
 
   /** Kills workers that take no connections: blocked beyond what they notice themselves, or stopped by a signal. */
   #watchForStuck(): NodeJS.Timeout | undefined {
-    const { timeoutStuck = 0 } = this.#options;
-    if (timeoutStuck === 0) return undefined;
+    const { timeoutStuck = 0, reload } = this.#options;
+    // In development it may be a breakpoint.
+    if (timeoutStuck === 0 || reload) return undefined;
     // Later than the worker itself, which knows what blocks it and writes it to the log.
     const limit = timeoutStuck + 2000;
     return setInterval(() => {
@@ -267,7 +268,9 @@ export class Supervisor {
   #stopChild(child: Child, why: string, drain = true): void {
     if (child.stopping !== null) return;
     child.stopping = why;
-    if (child.worker.connected)
+    // One that does not serve yet hears no message, and has nothing to finish.
+    if (!child.ready) child.worker.kill('SIGTERM');
+    else if (child.worker.connected)
       child.worker.send({ sobaya: 'stop', drain } satisfies SupervisorMessage, () => {});
     else child.worker.kill('SIGTERM');
     child.killer = setTimeout(() => {

@@ -45,5 +45,8 @@ export function activatedSocket(
   delete env['LISTEN_PID'];
   delete env['LISTEN_FDS'];
   delete env['LISTEN_FDNAMES'];
-  return Number.isInteger(count) && count >= 1 ? 3 : null;
+  if (!Number.isInteger(count) || count < 1) return null;
+  if (count > 1)
+    process.stderr.write(`warning: ${count} sockets were passed on, and only the first is listened on\n`);
+  return 3;
 }
