@@ -132,7 +132,9 @@ async function loadData(): Promise<Measured> {
     async round() {
       const path = join(made, `${Math.random()}.sqlite3`);
       create(path).close();
-      const databases = await new Databases({ default: `sqlite:${path}` }).open();
+      const databases = await new Databases({
+        default: { engine: 'sqlite', file: path, inline: 'always' },
+      }).open();
       const backend = databases.get();
       const project = {
         application: null as never,

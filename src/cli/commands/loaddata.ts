@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
+import type { DatabaseOptions } from '../../db/index.ts';
 import { fault } from '../../errors/index.ts';
 import type { CommandDefinition } from '../command.ts';
 import { loadProject, withDatabases } from '../project.ts';
@@ -23,6 +24,12 @@ export const command: CommandDefinition<Options> = {
     const { loadObjects } = await import('../data/load.ts');
     const { dataTables } = await import('../data/tables.ts');
     const project = await loadProject(context);
+    // This process has nothing else to do meanwhile: handing each statement to a thread would only cost.
+    const { engine, ...rest } = project.databases.optionsOf(options.database);
+    if (engine === 'sqlite' && !project.databases.isOpen)
+      project.databases.replace({
+        [options.database]: { ...rest, engine, inline: 'always' } as DatabaseOptions,
+      });
     await withDatabases(project, async () => {
       const backend = project.databases.get(options.database);
       const tables = dataTables(project, backend);

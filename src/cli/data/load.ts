@@ -57,6 +57,12 @@ class Loader {
   readonly #natural = new Map<string, unknown>();
   readonly #touched = new Set<DataTable>();
   readonly #columnsOf = new Map<string, readonly DataColumn[]>();
+  #last: {
+    readonly table: DataTable;
+    readonly withKey: boolean;
+    readonly names: readonly string[];
+    readonly columns: readonly DataColumn[];
+  } | null = null;
   readonly #forms = new Map<readonly DataColumn[], Map<number, StatementShape>>();
   #batch: Batch | null = null;
   #sent: Promise<void> | undefined;
@@ -186,12 +192,24 @@ class Loader {
     withKey: boolean,
     number: number,
   ): readonly DataColumn[] {
-    let id = withKey ? `${table.key}+` : table.key;
-    for (const name in values) id += ` ${name}`;
+    // Most objects are like the one before.
+    const last = this.#last;
+    if (last !== null && last.table === table && last.withKey === withKey) {
+      let n = 0;
+      for (const name in values)
+        if (name === last.names[n]) n++;
+        else n = Number.NaN;
+      if (n === last.names.length) return last.columns;
+    }
+    const names = Object.keys(values);
+    const id = `${withKey ? '+' : ''}${table.key} ${JSON.stringify(names)}`;
     const known = this.#columnsOf.get(id);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#last = { table, withKey, names, columns: known };
+      return known;
+    }
     const columns = withKey && !(table.pk.field in values) ? [table.pk] : [];
-    for (const name of Object.keys(values)) {
+    for (const name of names) {
       const column = table.columns.find((one) => one.field === name);
       if (column !== undefined) columns.push(column);
       else if (!table.links.some((link) => link.field === name) && !this.#options.ignoreUnknown)
