@@ -30,7 +30,9 @@ export async function leave(
   connection: Connection,
   options: SessionOptions,
 ): Promise<void> {
-  if (backend.vendor === 'sqlite') await connection.script('PRAGMA foreign_keys = ON');
+  // A table that could not be made anew leaves the second one on.
+  if (backend.vendor === 'sqlite')
+    await connection.script('PRAGMA foreign_keys = ON; PRAGMA legacy_alter_table = OFF');
   else {
     if (options.lockTimeout !== undefined) await connection.script('RESET lock_timeout');
     if (options.statementTimeout !== undefined) await connection.script('RESET statement_timeout');

@@ -7,6 +7,7 @@ import { type EditorOptions, SchemaEditor } from '../editor.ts';
 import type { CheckSpec, ColumnSpec, ForeignKeySpec, IndexSpec, TableSpec, UniqueSpec } from '../spec.ts';
 import { sqliteSpec } from './backend.ts';
 import { conversion } from './convert.ts';
+import { type Handmade, handmade, NOTHING, strictType } from './handmade.ts';
 
 /**
  * SQLite alters little in place. Everything else makes the table anew: copy, drop, rename (https://sqlite.org/lang_altertable.html,
@@ -95,6 +96,7 @@ export class SqliteSchemaEditor extends SchemaEditor {
     const name = to.name;
     const temporary = `sobaya_new_${name}`;
     const kept = await this.#attached(from);
+    const extras = await handmade(from, (sql) => this.read(sql));
     const columns: string[] = [];
     const values: string[] = [];
     for (const column of to.columns) {
@@ -113,7 +115,7 @@ export class SqliteSchemaEditor extends SchemaEditor {
       columns.push(this.quote(column.name));
       values.push(fill !== undefined && old.null && !column.null ? `coalesce(${value}, ${fill})` : value);
     }
-    await this.run(this.#createSql(to, temporary));
+    await this.run(this.#createSql(to, temporary, extras));
     await this.run(
       columns.length === 0
         ? `INSERT INTO ${this.quote(temporary)} SELECT NULL FROM ${this.quote(name)} WHERE 0`
@@ -170,7 +172,15 @@ export class SqliteSchemaEditor extends SchemaEditor {
   override async finish(): Promise<void> {
     await super.finish();
     if (this.collecting) return;
-    const tables = this.checkAll ? [null] : [...this.#touched];
+    const tables: (string | null)[] = this.checkAll ? [null] : [...this.#touched];
+    // Rows elsewhere that point into a table that was made anew.
+    for (const table of this.checkAll ? [] : this.#touched)
+      for (const [child] of (
+        await this.read(
+          `SELECT DISTINCT s.name FROM sqlite_schema s, pragma_foreign_key_list(s.name) k WHERE s.type = 'table' AND k."table" = ${literal(table)} COLLATE NOCASE`,
+        )
+      ).rows)
+        if (!tables.includes(String(child))) tables.push(String(child));
     for (const table of tables) {
       const { rows } = await this.read(
         table === null ? 'PRAGMA foreign_key_check' : `PRAGMA foreign_key_check(${this.quote(table)})`,
@@ -182,20 +192,30 @@ export class SqliteSchemaEditor extends SchemaEditor {
     }
   }
 
-  #createSql(table: TableSpec, name: string): string {
-    const lines = table.columns.map((column) =>
-      this.#columnSql(
-        column,
-        table.foreignKeys.find((key) => key.column === column.name),
-        table.checks.find((check) => check.column === column.name),
-      ),
-    );
+  #createSql(table: TableSpec, name: string, extras: Handmade = NOTHING): string {
+    const lines = table.columns.map((column) => {
+      const key = table.foreignKeys.find((one) => one.column === column.name);
+      const check = table.checks.find((one) => one.column === column.name);
+      const action = key === undefined ? undefined : extras.actions.get(column.name);
+      const collation = column.collation ?? extras.collations.get(column.name) ?? null;
+      const type = extras.strict ? strictType(column.type) : column.type;
+      return this.#columnSql({ ...column, type, collation }, key, check, action);
+    });
     for (const check of table.checks)
       if (check.column === null) lines.push(`CONSTRAINT ${this.quote(check.name)} CHECK (${check.sql})`);
-    return `CREATE TABLE ${this.quote(name)} (${lines.join(', ')})`;
+    const isThere = (column: string): boolean => table.columns.some((one) => one.name === column);
+    for (const { columns, sql } of extras.constraints) if (columns.every(isThere)) lines.push(sql);
+    const withoutRowId = extras.withoutRowId && !table.columns.some((column) => column.auto);
+    const options = [...(extras.strict ? ['STRICT'] : []), ...(withoutRowId ? ['WITHOUT ROWID'] : [])];
+    return `CREATE TABLE ${this.quote(name)} (${lines.join(', ')})${options.length > 0 ? ` ${options.join(', ')}` : ''}`;
   }
 
-  #columnSql(column: ColumnSpec, key: ForeignKeySpec | undefined, check: CheckSpec | undefined): string {
+  #columnSql(
+    column: ColumnSpec,
+    key: ForeignKeySpec | undefined,
+    check: CheckSpec | undefined,
+    action = '',
+  ): string {
     let sql = `${this.quote(column.name)} ${column.type}`;
     if (column.generated !== null)
       return `${sql} GENERATED ALWAYS AS (${column.generated.sql}) ${column.generated.stored ? 'STORED' : 'VIRTUAL'}`;
@@ -205,7 +225,7 @@ export class SqliteSchemaEditor extends SchemaEditor {
     if (column.collation !== null) sql += ` COLLATE ${this.quote(column.collation)}`;
     if (check !== undefined) sql += ` CONSTRAINT ${this.quote(check.name)} CHECK (${check.sql})`;
     if (key !== undefined)
-      sql += ` REFERENCES ${this.quote(key.table)} (${this.quote(key.target)}) DEFERRABLE INITIALLY DEFERRED`;
+      sql += ` REFERENCES ${this.quote(key.table)} (${this.quote(key.target)})${action} DEFERRABLE INITIALLY DEFERRED`;
     return sql;
   }
 

@@ -2,11 +2,22 @@
 
 /** The comma-separated definitions between the outer parentheses. */
 export function definitionsOf(sql: string): string[] {
+  return split(sql).definitions;
+}
+
+/** What follows the definitions: STRICT, WITHOUT ROWID. */
+export function tailOf(sql: string): string {
+  const { end } = split(sql);
+  return end < 0 ? '' : sql.slice(end + 1);
+}
+
+function split(sql: string): { readonly definitions: string[]; readonly end: number } {
   const open = sql.indexOf('(');
-  if (open < 0) return [];
+  if (open < 0) return { definitions: [], end: -1 };
   const definitions: string[] = [];
   let start = open + 1;
   let depth = 0;
+  let end = -1;
   for (let i = open + 1; i < sql.length; i++) {
     const char = sql[i] as string;
     if (char === "'" || char === '"' || char === '`' || char === '[') {
@@ -15,6 +26,7 @@ export function definitionsOf(sql: string): string[] {
     else if (char === ')') {
       if (depth === 0) {
         definitions.push(sql.slice(start, i).trim());
+        end = i;
         break;
       }
       depth--;
@@ -23,7 +35,7 @@ export function definitionsOf(sql: string): string[] {
       start = i + 1;
     }
   }
-  return definitions.filter((text) => text !== '');
+  return { definitions: definitions.filter((text) => text !== ''), end };
 }
 
 /** Index of the closing quote; a doubled one stands for itself. */
