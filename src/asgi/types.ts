@@ -34,8 +34,6 @@ export interface Extensions {
   readonly 'http.response.trailers'?: Readonly<Record<string, never>>;
   readonly 'http.response.debug'?: Readonly<Record<string, never>>;
   /** Of the test client alone: what a server never says. */
-  /** The memory of a body event is free again when its `send` has resolved: nothing is kept of it. */
-  readonly 'sobaya.borrows'?: Readonly<Record<string, never>>;
   readonly 'sobaya.test'?: { readonly enforceCsrfChecks: boolean };
   readonly tls?: TlsExtension;
   readonly [name: string]: unknown;
@@ -224,5 +222,20 @@ export type SendEvent = HttpSendEvent | WebSocketSendEvents | LifespanSendEvent;
 export type Receive = () => Promise<ReceiveEvent>;
 /** Hands an event to the server; resolves when the server can take more (back-pressure). */
 export type Send = (event: SendEvent) => Promise<void>;
+
+/**
+ * What a server of ours can do beside ASGI. It stands on the `send` function itself, so that whoever wraps `send` to see
+ * or change events hides it, and gets the events of the specification.
+ */
+export interface DirectSend {
+  (event: SendEvent): Promise<void>;
+  readonly direct?: DirectResponse;
+}
+export interface DirectResponse {
+  /** The whole response at once. Only ASCII: then its text is its bytes. No HEAD, and a status that has content. */
+  respond(status: number, headers: Headers, text: string): Promise<void>;
+  /** The memory of a body event is free again when its `send` has resolved: nothing is kept of it. */
+  readonly borrows: true;
+}
 /** An ASGI application: called once per HTTP request, WebSocket connection and lifespan. */
 export type Application = (scope: Scope, receive: Receive, send: Send) => Promise<void>;

@@ -1,9 +1,11 @@
-import type { Header, HttpScope, Send } from '../asgi/index.ts';
+import type { DirectSend, Header, HttpScope, Send } from '../asgi/index.ts';
 import { until } from '../asyncio/index.ts';
 import { FileContent } from './file-content.ts';
 import { type BaseResponse, type Chunks, HttpResponse, type StreamingHttpResponse } from './response.ts';
 
 const none = Buffer.alloc(0);
+/** Longer ones are as well written as bytes. */
+const longestText = 65_536;
 
 /**
  * Sends a response as ASGI events: what is there in one go, what streams piece by piece with back-pressure.
@@ -30,6 +32,19 @@ function hasNoContent(status: number): boolean {
 function sendWhole(scope: HttpScope, response: HttpResponse, send: Send): Promise<void> {
   const { status } = response;
   const { list } = response.headers;
+  const { direct } = send as DirectSend;
+  if (direct !== undefined && scope.method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304) {
+    const { content } = response;
+    // As many bytes as characters: ASCII, which need not become bytes to become text again.
+    if (
+      typeof content === 'string' &&
+      content.length < longestText &&
+      Buffer.byteLength(content) === content.length
+    ) {
+      const sent = direct.respond(status, list, content);
+      return response.holds ? sent.finally(() => response.close()) : sent;
+    }
+  }
   let body: Uint8Array = none;
   if (hasNoContent(status)) response.headers.delete('content-length');
   else {
@@ -64,7 +79,7 @@ async function sendStream(
     if (scope.method !== 'HEAD' && !hasNoContent(response.status)) {
       const chunks = response.take();
       // A file that nothing stands in front of, to a server that is done with a piece when it has sent it.
-      const reusing = scope.extensions?.['sobaya.borrows'] !== undefined && chunks instanceof FileContent;
+      const reusing = (send as DirectSend).direct?.borrows === true && chunks instanceof FileContent;
       await sendChunks(reusing ? chunks.reusing() : chunks, send);
     }
     beforeEnd?.();

@@ -89,6 +89,10 @@ export abstract class Exchange {
   protected abstract prepareHead(status: number, headers: Headers): void;
   /** Sends the head (prepared before), and the first piece of the body. */
   protected abstract writeHead(body: Uint8Array, last: boolean): void;
+  /** Sends the head and a body of ASCII, which is all of it. */
+  protected writeText(text: string): void {
+    this.writeHead(Buffer.from(text, 'latin1'), true);
+  }
   protected abstract writeBody(body: Uint8Array, last: boolean): void;
   protected abstract writeTrailers(headers: Headers): void;
   protected abstract writeEarlyHints(links: readonly string[]): void;
@@ -307,6 +311,23 @@ export abstract class Exchange {
     this.trailersAnnounced = event.trailers === true;
     this.phase = HEAD_READY;
     return resolved;
+  }
+
+  /** For `DirectSend`: start and body in one, without events. */
+  respond(status: number, headers: Headers, text: string): Promise<void> {
+    try {
+      void this.#start({ type: 'http.response.start', status, headers });
+      const declared = this.declaredLength;
+      if (declared !== -1 && declared !== text.length)
+        throw fault('SBY_SERVER_CONTENT_LENGTH', { request: this.describe(), declared, got: text.length });
+      this.sentLength = text.length;
+      this.phase = COMPLETE;
+      this.writeText(text);
+      this.#complete();
+      return resolved;
+    } catch (error) {
+      return handled(error);
+    }
   }
 
   #body(event: HttpResponseBodyEvent): Promise<void> {

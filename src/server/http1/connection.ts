@@ -43,10 +43,9 @@ const EXTENSIONS = Object.freeze({
   'http.response.early_hint': {},
   'http.response.trailers': {},
   'http.response.pathsend': {},
-  'sobaya.borrows': {},
 } as const);
 const EXTENSIONS_WEBSOCKET = Object.freeze({ 'websocket.http.response': {} } as const);
-const EXTENSIONS_10 = Object.freeze({ 'http.response.pathsend': {}, 'sobaya.borrows': {} } as const);
+const EXTENSIONS_10 = Object.freeze({ 'http.response.pathsend': {} } as const);
 
 /**
  * HTTP/1.1 on one connection: bytes in, bytes out, the application in between. Requests that are pipelined are

@@ -1,4 +1,4 @@
-import type { Headers } from '../../asgi/index.ts';
+import type { DirectResponse, Headers } from '../../asgi/index.ts';
 import { COMPLETE, Exchange, IDLE } from '../exchange.ts';
 import {
   CONNECTION,
@@ -40,7 +40,11 @@ function sameHeaders(a: Headers, b: Headers): boolean {
   return true;
 }
 
-export class Http1Exchange extends Exchange {
+export class Http1Exchange extends Exchange implements DirectResponse {
+  get borrows(): true {
+    return true;
+  }
+
   readonly connection: Http1Connection;
   readonly http11: boolean;
   readonly acceptsTrailers: boolean;
@@ -60,6 +64,7 @@ export class Http1Exchange extends Exchange {
     this.acceptsTrailers = head.acceptsTrailers;
     this.keepAlive = head.keepAlive;
     this.awaitsContinue = head.expectsContinue && !this.bodyEnded;
+    (this.send as { direct?: DirectResponse }).direct = this;
   }
 
   protected override prepareHead(status: number, headers: Headers): void {
@@ -115,7 +120,15 @@ export class Http1Exchange extends Exchange {
     this.declaredLength = length;
   }
 
+  protected override writeText(text: string): void {
+    this.#writeHead(text, true);
+  }
+
   protected override writeHead(body: Uint8Array, last: boolean): void {
+    this.#writeHead(body, last);
+  }
+
+  #writeHead(body: Uint8Array | string, last: boolean): void {
     const { connection, status } = this;
     const { options } = this.services;
     let head = this.#head;
@@ -145,7 +158,9 @@ export class Http1Exchange extends Exchange {
     if (options.serverHeader && !this.#ownServer) head += 'server: sobaya\r\n';
     head += '\r\n';
 
-    if (body.length === 0 && !this.#chunked) connection.write(head);
+    // Text is the whole body, so its length is known and nothing is chunked.
+    if (typeof body === 'string') connection.write(head + body);
+    else if (body.length === 0 && !this.#chunked) connection.write(head);
     else if (!this.#chunked && body.length <= INLINE_BODY)
       connection.write(head + latin1(body, 0, body.length));
     else {
