@@ -13,7 +13,7 @@ import type {
 import { type Context, Task } from '../asyncio/index.ts';
 import { fault, isSobayaError } from '../errors/index.ts';
 import { type ServerRequestMessage, serverRequestChannel } from './channels.ts';
-import { type EventWaiter, wait } from './event-waiter.ts';
+import { type EventWaiter, handled, unobserved, wait } from './event-waiter.ts';
 import type { Services } from './services.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -21,6 +21,9 @@ const DISCONNECT: HttpReceiveEvent = Object.freeze({ type: 'http.disconnect' });
 const EMPTY_REQUEST: HttpReceiveEvent = Object.freeze({ type: 'http.request', body: EMPTY, moreBody: false });
 const resolved: Promise<void> = Promise.resolve();
 const emptyRequest: Promise<HttpReceiveEvent> = Promise.resolve(EMPTY_REQUEST);
+
+/** How often `http.disconnect` is given at once before each further one takes a turn of the loop. */
+export const FAREWELLS = 16;
 
 /** Request body bytes that may wait for the application before reading stops. */
 export const BODY_HIGH_WATER = 64 * 1024;
@@ -72,6 +75,7 @@ export abstract class Exchange {
   /** All of the body has come in. */
   bodyEnded: boolean;
   #endDelivered = false;
+  #farewells = 0;
   #receivers: EventWaiter<ReceiveEvent>[] | null = null;
   #senders: EventWaiter<void>[] | null = null;
 
@@ -225,7 +229,7 @@ export abstract class Exchange {
     const senders = this.#senders;
     this.#senders = null;
     if (senders !== null) {
-      const error = this.#goneError();
+      const error = this.goneError();
       for (const sender of senders) if (!sender.settled) sender.fail(error);
     }
     if (!complete) this.task?.cancel(why);
@@ -241,8 +245,13 @@ export abstract class Exchange {
     this.#deliver(STREAMING, EMPTY, true);
     const senders = this.#senders;
     this.#senders = null;
-    if (senders !== null) for (const sender of senders) if (!sender.settled) sender.fail(this.#goneError());
+    if (senders !== null) for (const sender of senders) if (!sender.settled) sender.fail(this.goneError());
     this.task?.cancel('the server stops');
+  }
+
+  /** The application waits for the client to leave, and for nothing else of it. */
+  get awaitsLeave(): boolean {
+    return this.bodyEnded && this.#receivers?.some((receiver) => !receiver.settled) === true;
   }
 
   #nextReceiver(): EventWaiter<ReceiveEvent> | null {
@@ -264,7 +273,11 @@ export abstract class Exchange {
       this.#endDelivered = true;
       return emptyRequest;
     }
-    if (this.disconnected || this.phase >= COMPLETE) return Promise.resolve(DISCONNECT);
+    if (this.disconnected || this.phase >= COMPLETE) {
+      // One that asks on and on, deaf to the answer, would never let anybody else run.
+      if (++this.#farewells > FAREWELLS) return new Promise((resolve) => setImmediate(resolve, DISCONNECT));
+      return Promise.resolve(DISCONNECT);
+    }
     if (!this.bodyEnded) this.wantBody();
     // wantBody may have read on at once.
     if (this.#chunks !== null) return this.#receive();
@@ -377,7 +390,7 @@ export abstract class Exchange {
         return resolved;
       case 'http.response.pathsend':
         if (this.phase !== HEAD_READY) throw this.#wrongOrder(event.type);
-        return this.#sendPath(event.path);
+        return unobserved(this.#sendPath(event.path));
       default: {
         const type = (event as { type?: unknown } | null)?.type;
         throw this.badEvent(String(type), 'the server knows no event of this type here');
@@ -422,8 +435,8 @@ export abstract class Exchange {
   }
 
   #wrongOrder(got: string): Error {
-    if (this.phase === ABORTED) return this.#goneError();
-    if (this.phase === COMPLETE && this.disconnected) return this.#goneError();
+    if (this.phase === ABORTED) return this.goneError();
+    if (this.phase === COMPLETE && this.disconnected) return this.goneError();
     const expected =
       this.phase === IDLE
         ? 'http.response.start'
@@ -435,7 +448,7 @@ export abstract class Exchange {
     return fault('SBY_SERVER_EVENT_ORDER', { request: this.describe(), got, expected });
   }
 
-  #goneError(): Error {
+  protected goneError(): Error {
     return fault('SBY_SERVER_DISCONNECTED', { request: this.describe() });
   }
 
@@ -447,11 +460,4 @@ export abstract class Exchange {
 function isEventStream(headers: Headers | null): boolean {
   const type = headers?.find(([name]) => name.toLowerCase() === 'content-type')?.[1];
   return type !== undefined && /^text\/event-stream\b/i.test(type);
-}
-
-/** A rejection that is no "unhandled rejection" when the application forgot to await `send`. */
-function handled(error: unknown): Promise<never> {
-  const promise = Promise.reject(error);
-  promise.catch(() => {});
-  return promise;
 }

@@ -405,6 +405,7 @@ export class Server {
     if (!this.#quiet) {
       await new Promise<void>((resolve) => {
         this.#onQuiet = resolve;
+        this.#checkQuiet();
         timer = setTimeout(() => {
           this.log.warn(`stopping: ${this.connections} connections did not end in time and are dropped`);
           services.context.scope.cancel();
@@ -443,6 +444,9 @@ export class Server {
     // The last task leaves its scope just after its connection has closed.
     setImmediate(() => {
       if (this.#quiet) this.#onQuiet?.();
+      // Work that goes on after its connection: its end is what is waited for.
+      else if (this.connections === 0 && this.#services.context.scope.kids !== null)
+        this.#services.context.scope.whenEmpty(() => this.#checkQuiet());
     });
   }
 }

@@ -517,9 +517,16 @@ export class Http1Connection implements Protocol {
         return;
       }
     }
+    // Reading has stopped, as so much is waiting to be answered: whether the client has left cannot be seen. Where the
+    // application waits for that and nothing else, it would wait for ever.
+    if (this.#paused && this.#phase === WAIT && this.#deadline === FOREVER && this.#exchange?.awaitsLeave)
+      this.#deadline = now + this.services.options.timeoutBody;
     if (now <= this.#deadline) return;
     this.#deadline = FOREVER;
     switch (this.#phase) {
+      case WAIT:
+        if (this.#paused && this.#exchange?.awaitsLeave) transport.destroy();
+        return;
       case HEAD:
         if (this.#parser.started) this.#refuse(refuse(408, 'the head of the request did not come in time'));
         else this.#end();

@@ -109,6 +109,7 @@ export class Http2Exchange extends Exchange {
   }
 
   protected override writeHead(body: Uint8Array, last: boolean): void {
+    if (this.#stream.destroyed) throw this.goneError();
     const { options, date, now } = this.services;
     const head = this.#head;
     if (this.status !== 204) {

@@ -11,6 +11,8 @@ import { Http2Exchange } from './exchange.ts';
 const ENHANCE_YOUR_CALM = 11;
 /** Streams that a client may reset within a second beyond half of those it opened: more is rapid reset (CVE-2023-44487). */
 const RESET_BURST = 100;
+/** How long a session that is closed, and has no streams, is waited for. */
+const LINGER = 2000;
 /** Pings and changes of settings within a second: each has to be answered, and nobody needs so many. */
 const CONTROL_BURST = 1000;
 
@@ -37,6 +39,7 @@ export class Http2Session {
   /** The client has sent its settings, with which it has to begin. */
   #greeted = false;
   readonly #since: number;
+  #closedSince: number;
   #served = 0;
   readonly #number: number;
   readonly #exchanges = new Set<Http2Exchange>();
@@ -44,7 +47,7 @@ export class Http2Session {
   constructor(socket: Socket, services: Services, connection: Http2Connection, onClose: () => void) {
     this.#services = services;
     this.#connection = connection;
-    this.#idleSince = this.#since = services.now;
+    this.#idleSince = this.#since = this.#closedSince = services.now;
     this.#number = ++services.connections;
     const { options } = services;
     this.#extensions = {
@@ -69,6 +72,11 @@ export class Http2Session {
     });
     this.#session.on('error', () => {});
     this.#session.on('close', onClose);
+    // A FIN: the client asks for nothing more, and what it has asked for is told, and finished.
+    socket.once('end', () => {
+      for (const exchange of this.#exchanges) exchange.disconnect(false, 'the client closed its side');
+      this.#session.close();
+    });
   }
 
   #stream(stream: http2.ServerHttp2Stream, raw: string[]): void {
@@ -86,6 +94,8 @@ export class Http2Session {
     } catch (error) {
       if (!isSobayaError(error) || error.code !== 'SBY_SERVER_BAD_REQUEST') throw error;
       this.#services.log.warn(`${this.#connection.client?.[0] ?? 'a client'}: ${error.message}`);
+      // The client may have given it up in the same breath.
+      if (stream.destroyed || stream.closed) return;
       stream.respond(
         { ':status': (error as { status?: number }).status ?? 400, 'content-length': 0 },
         { endStream: true },
@@ -221,6 +231,9 @@ export class Http2Session {
       return;
     }
     for (const exchange of this.#exchanges) exchange.tick(now);
+    // A session that is closed waits for streams that a broken client has left in between, and for its FIN.
+    if (!this.#session.closed || this.#open > 0) this.#closedSince = now;
+    else if (now - this.#closedSince > LINGER) this.#session.destroy();
     if (this.#open === 0 && now - this.#idleSince > this.#services.options.timeoutKeepAlive * 12)
       this.#session.close();
   }

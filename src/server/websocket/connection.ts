@@ -7,7 +7,8 @@ import type {
 } from '../../asgi/index.ts';
 import { Task } from '../../asyncio/index.ts';
 import { fault, isSobayaError } from '../../errors/index.ts';
-import { type EventWaiter, wait } from '../event-waiter.ts';
+import { type EventWaiter, unobserved, wait } from '../event-waiter.ts';
+import { FAREWELLS } from '../exchange.ts';
 import { reasonPhrase, statusLine } from '../http1/status-line.ts';
 import { DROPPED, knownName, validValue } from '../response-headers.ts';
 import type { Services } from '../services.ts';
@@ -74,6 +75,7 @@ export class WebSocketConnection implements Protocol {
   #paused = false;
   #peerDone = false;
   #lost = false;
+  #farewells = 0;
   #denial: { status: number; headers: Headers; started: boolean } | null = null;
   #deadline = FOREVER;
   #nextPing = FOREVER;
@@ -116,7 +118,8 @@ export class WebSocketConnection implements Protocol {
         app(
           this.scope,
           () => this.#receive(),
-          (event) => this.#send(event as WebSocketSendEvents),
+          // A failure that nobody awaits is in no way to end the process.
+          (event) => unobserved(this.#send(event as WebSocketSendEvents)),
         ),
       context,
       this.#describe(),
@@ -154,8 +157,7 @@ export class WebSocketConnection implements Protocol {
   #receive(): Promise<ReceiveEvent> {
     const event = this.#events.shift();
     if (event === undefined) {
-      if (this.#disconnected)
-        return Promise.resolve({ type: 'websocket.disconnect', code: 1006, reason: '' });
+      if (this.#disconnected) return this.#farewell();
       return wait(this.#receivers, 'a message of the WebSocket');
     }
     if (event.type === 'websocket.disconnect') {
@@ -167,6 +169,12 @@ export class WebSocketConnection implements Protocol {
       this.#throttle();
     }
     return Promise.resolve(event);
+  }
+
+  #farewell(): Promise<ReceiveEvent> {
+    const event: ReceiveEvent = { type: 'websocket.disconnect', code: 1006, reason: '' };
+    if (++this.#farewells <= FAREWELLS) return Promise.resolve(event);
+    return new Promise((resolve) => setImmediate(resolve, event));
   }
 
   async #send(event: WebSocketSendEvents): Promise<void> {
