@@ -43,6 +43,8 @@ export interface Answer {
   readonly count: number;
   /** Names of the columns; only from `query()`. */
   readonly columns?: readonly string[] | undefined;
+  /** Where `features.insertedKey`: the integer key of the one row that an INSERT without RETURNING made. */
+  readonly key?: number | undefined;
   /** Milliseconds it waited: for a connection, for the writer, behind others of its lane. */
   readonly waited?: number | undefined;
 }
@@ -106,6 +108,8 @@ export interface Connection extends Executor {
 export interface Features {
   /** INSERT/UPDATE/DELETE … RETURNING. */
   readonly returning: boolean;
+  /** The answer to an INSERT tells the key that was made; RETURNING it would cost more. */
+  readonly insertedKey: boolean;
   readonly selectForUpdate: boolean;
   readonly skipLocked: boolean;
   readonly arrays: boolean;

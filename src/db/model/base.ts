@@ -28,6 +28,8 @@ export class State {
   deferred: ReadonlySet<string> | null = null;
   /** Rows added by the database since: attname to driver value; overrides `row`. */
   saved: Map<string, unknown> | null = null;
+  /** What was inserted, in the order of the model's columns, as field values; instead of `row`. */
+  values: readonly unknown[] | null = null;
   alias: string | null = null;
 
   constructor(row: readonly unknown[] | null, position: number, siblings: Siblings | null) {

@@ -431,7 +431,7 @@ async function saveRow(instance: Instance, options: SaveOptions): Promise<void> 
   const using = options.using ?? (state.alias === 'default' ? null : state.alias);
   const adding = options.forceInsert === true || !isSaved(instance);
   shareKey(instance, meta);
-  await signals.preSave.send(meta, { instance });
+  if (signals.preSave.active) await signals.preSave.send(meta, { instance });
   const key = instance[meta.pk.attname];
   const to = route(meta, using, true);
   if (options.updateFields !== undefined) {
@@ -482,7 +482,7 @@ async function saveRow(instance: Instance, options: SaveOptions): Promise<void> 
       await insert(instance, meta, to);
     }
   }
-  await signals.postSave.send(meta, { instance, created: adding });
+  if (signals.postSave.active) await signals.postSave.send(meta, { instance, created: adding });
 }
 function gone(meta: Meta, key: unknown): Error {
   return fault('SBY_DB_FAILED', { detail: `no row of ${meta.label} with the key ${String(key)} to update` });

@@ -157,6 +157,7 @@ export class Collector {
         const state = stateOf(row);
         state.row = null;
         state.saved = null;
+        state.values = null;
       }
     return [total, counts];
   }

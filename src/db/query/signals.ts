@@ -20,6 +20,11 @@ export class Signal {
     return () => void set.delete(receiver);
   }
 
+  /** Whether anybody was ever connected: nobody pays for what nobody uses. */
+  get active(): boolean {
+    return this.#receivers.size > 0;
+  }
+
   has(meta: Meta): boolean {
     if (this.#receivers.size === 0) return false;
     if ((this.#receivers.get(null)?.size ?? 0) > 0) return true;

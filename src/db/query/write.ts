@@ -111,6 +111,54 @@ export function insertSql(
   return text;
 }
 
+/** How instances of a model are inserted, by the columns that the database is left to fill. */
+interface InsertPlan {
+  readonly shape: StatementShape;
+  readonly columns: readonly ColumnField[];
+  readonly attnames: readonly string[];
+  readonly writes: readonly Write[];
+  readonly back: readonly ColumnField[];
+  /** The key that comes with the answer, without RETURNING. */
+  readonly key: string | null;
+}
+interface Inserts {
+  /** What the database fills where the program gives nothing. */
+  readonly optional: readonly ColumnField[];
+  readonly plans: Map<string, InsertPlan>;
+}
+const inserts = new WeakMap<Meta, Inserts>();
+
+function insertPlan(instance: Instance, meta: Meta, backend: Backend): InsertPlan {
+  let known = inserts.get(meta);
+  if (known === undefined) {
+    const optional = meta.local.filter(
+      (field) => !field.generated && (field.auto || field.options['dbDefault'] !== undefined),
+    );
+    inserts.set(meta, (known = { optional, plans: new Map() }));
+  }
+  let name: string = backend.vendor;
+  for (const { attname } of known.optional) name += instance[attname] == null ? '-' : '+';
+  let plan = known.plans.get(name);
+  if (plan === undefined) {
+    const columns = columnsOf(instance, meta);
+    const all = returned(meta, columns);
+    const only = all.length === 1 ? (all[0] as ColumnField) : null;
+    const key = backend.features.insertedKey && only?.auto && only.primaryKey ? only.attname : null;
+    const back = key === null ? all : [];
+    plan = {
+      shape: new StatementShape(insertSql(meta, backend, columns, 1, back, null), false),
+      columns,
+      attnames: columns.map((field) => field.attname),
+      writes: columns.map((field) => writerOf(field, backend)),
+      back,
+      key,
+    };
+    if (known.plans.size >= 500) known.plans.clear();
+    known.plans.set(name, plan);
+  }
+  return plan;
+}
+
 /** The columns an INSERT of this instance writes: not what the database fills in by itself. */
 function columnsOf(instance: Instance, meta: Meta): ColumnField[] {
   return meta.local.filter((field) => {
@@ -139,6 +187,17 @@ function learn(instance: Instance, back: readonly ColumnField[], row: readonly u
   }
 }
 
+/** Remembers all values as they are in the database now: of a row that was just inserted. */
+function rememberAll(instance: Instance, meta: Meta): void {
+  const { columns } = meta;
+  const values: unknown[] = new Array(columns.length);
+  for (let i = 0; i < columns.length; i++)
+    values[i] = snapshot(instance[(columns[i] as ColumnField).attname]);
+  const state = stateOf(instance);
+  state.values = values;
+  state.saved = null;
+}
+
 /** Remembers the values as they are in the database now. */
 export function remember(instance: Instance, fields: readonly ColumnField[]): void {
   const state = stateOf(instance);
@@ -154,6 +213,7 @@ function original(instance: Instance, meta: Meta, index: number): { known: boole
   const field = meta.columns[index] as ColumnField;
   const state = stateOf(instance);
   if (state.saved?.has(field.attname)) return { known: true, value: state.saved.get(field.attname) };
+  if (state.values !== null) return { known: true, value: state.values[index] };
   if (state.row === null) return { known: false, value: undefined };
   const raw = state.row[state.position + index];
   const decode = field.storage.spec.decode as ((raw: unknown) => unknown) | undefined;
@@ -184,7 +244,7 @@ export function changedFields(instance: Instance, meta: Meta): ColumnField[] {
 
 export function isSaved(instance: Instance): boolean {
   const state = stateOf(instance);
-  return state.row !== null || state.saved !== null;
+  return state.row !== null || state.values !== null || state.saved !== null;
 }
 
 /** Columns that a save may change. */
@@ -208,14 +268,14 @@ export async function insert(instance: Instance, meta: Meta, to: Route): Promise
   // No tick more than needed: the statement begins while the caller's block still runs.
   if (meta.link !== null) await insertAbove(instance, meta, to);
   const { backend } = to;
-  const columns = columnsOf(instance, meta);
-  const back = returned(meta, columns);
-  const key = `i${backend.vendor}${columns.map((field) => field.attname).join()}`;
-  const shape = statement(meta, key, () => insertSql(meta, backend, columns, 1, back, null));
-  const params = columns.map((field) => writerOf(field, backend)(instance[field.attname]));
-  const answer = await run(to, shape.sql, params, shape);
-  learn(instance, back, answer.rows[0]);
-  remember(instance, meta.columns);
+  const plan = insertPlan(instance, meta, backend);
+  const { attnames, writes } = plan;
+  const params: unknown[] = new Array(attnames.length);
+  for (let i = 0; i < attnames.length; i++) params[i] = (writes[i] as Write)(instance[attnames[i] as string]);
+  const answer = await run(to, plan.shape.sql, params, plan.shape);
+  if (plan.key !== null) instance[plan.key] = answer.key;
+  else learn(instance, plan.back, answer.rows[0]);
+  rememberAll(instance, meta);
   const state = stateOf(instance);
   state.row = null;
   state.alias = to.alias;

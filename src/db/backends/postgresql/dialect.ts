@@ -3,6 +3,7 @@ import type { Dialect, Features } from '../base.ts';
 
 export const postgresFeatures: Features = {
   returning: true,
+  insertedKey: false,
   selectForUpdate: true,
   skipLocked: true,
   arrays: true,

@@ -3,6 +3,7 @@ import type { Dialect, Features } from '../base.ts';
 
 export const sqliteFeatures: Features = {
   returning: true,
+  insertedKey: true,
   selectForUpdate: false,
   skipLocked: false,
   arrays: false,

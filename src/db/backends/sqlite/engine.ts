@@ -12,6 +12,8 @@ import {
   CURSOR_INSIDE,
   FETCH,
   FORGET,
+  GROUP,
+  type GroupAnswer,
   INSIDE,
   MANY,
   QUERY,
@@ -41,9 +43,12 @@ export class Engine {
   readonly #database: sqlite.DatabaseSync;
   readonly #settings: WorkerSettings;
   readonly #statements = new Map<number, sqlite.StatementSync>();
+  /** Whether a statement gives rows. */
+  readonly #returns = new WeakMap<sqlite.StatementSync, boolean>();
   readonly #cursors = new Map<number, Cursor>();
   readonly #stop: Int32Array;
   #running = 0;
+  readonly #controls = new Map<string, sqlite.StatementSync>();
 
   constructor(settings: WorkerSettings) {
     this.#settings = settings;
@@ -88,15 +93,15 @@ export class Engine {
       case WRITE:
       case INSIDE: {
         const statement = this.#statement(ref);
-        if (statement.columns().length > 0) {
+        if (this.#givesRows(statement)) {
           const rows = statement.all(...(params as Params)) as unknown as unknown[][];
           return [rows, rows.length];
         }
-        return [[], Number(statement.run(...(params as Params)).changes)];
+        return written(statement.run(...(params as Params)));
       }
       case MANY: {
         const statement = this.#statement(ref);
-        const returns = statement.columns().length > 0;
+        const returns = this.#givesRows(statement);
         const rows: unknown[][] = [];
         let count = 0;
         for (const one of params as Params[]) {
@@ -152,6 +157,12 @@ export class Engine {
     throw new Error(`sobaya: operation ${operation}`);
   }
 
+  #givesRows(statement: sqlite.StatementSync): boolean {
+    let gives = this.#returns.get(statement);
+    if (gives === undefined) this.#returns.set(statement, (gives = statement.columns().length > 0));
+    return gives;
+  }
+
   #closeCursor(id: number): void {
     const cursor = this.#cursors.get(id);
     if (cursor === undefined) return;
@@ -192,18 +203,20 @@ export class Engine {
     let clock = performance.now();
     for (let i = 0; i < batch.length; ) {
       let end = i;
-      while (end < batch.length && batch[end + 1] === WRITE) end += 4;
-      if (end - i > 4) {
-        const answers = this.#group(batch, i, end);
+      let writes = 0;
+      for (; end < batch.length && (batch[end + 1] === WRITE || batch[end + 1] === GROUP); end += 4)
+        writes += batch[end + 1] === GROUP ? ((batch[end + 3] as unknown[])[0] as number) : 1;
+      if (writes > 1) {
+        const answers = this.#together(batch, i, end);
         const now = performance.now();
-        const each = (now - clock) / answers.length;
-        for (let k = 0; k < answers.length; k++) {
-          out[o++] = batch[i + k * 4];
-          out[o++] = answers[k];
+        const each = (now - clock) / writes;
+        for (const answer of answers) {
+          out[o++] = batch[i];
+          out[o++] = answer;
           out[o++] = each;
+          i += 4;
         }
         clock = now;
-        i = end;
         continue;
       }
       out[o++] = batch[i];
@@ -221,42 +234,78 @@ export class Engine {
     return out;
   }
 
+  /** Each write for itself, one after another. */
+  #each(batch: readonly unknown[], from: number, to: number): (WireAnswer | GroupAnswer)[] {
+    const answers: (WireAnswer | GroupAnswer)[] = [];
+    for (let i = from; i < to; i += 4) {
+      const id = batch[i] as number;
+      const ref = batch[i + 2] as StatementRef;
+      if (batch[i + 1] === WRITE) {
+        answers.push(this.#attempt(id, WRITE, ref, batch[i + 3]));
+        continue;
+      }
+      const flat = batch[i + 3] as unknown[];
+      const [rows, width] = flat as [number, number];
+      const row: unknown[] = new Array(width);
+      const group: WireAnswer[] = new Array(rows);
+      for (let r = 0, p = 2; r < rows; r++) {
+        for (let c = 0; c < width; c++) row[c] = flat[p++];
+        group[r] = this.#attempt(id + r, WRITE, ref, row);
+      }
+      answers.push({ group });
+    }
+    return answers;
+  }
+
   /**
    * Group commit: autocommit statements that arrived together share one transaction. A statement that fails undoes
    * only itself (SQLite's ABORT). If the COMMIT itself fails, for instance on a deferred foreign key, all is rolled
    * back and each runs alone, so that nobody pays for a neighbour.
    */
-  #group(batch: readonly unknown[], from: number, to: number): WireAnswer[] {
-    const alone = (): WireAnswer[] => {
-      const answers: WireAnswer[] = [];
-      for (let i = from; i < to; i += 4)
-        answers.push(this.#attempt(batch[i] as number, WRITE, batch[i + 2] as StatementRef, batch[i + 3]));
-      return answers;
-    };
+  #together(batch: readonly unknown[], from: number, to: number): (WireAnswer | GroupAnswer)[] {
     try {
-      this.#database.exec('BEGIN IMMEDIATE');
+      this.#exec('BEGIN IMMEDIATE');
     } catch (error) {
       const failed = failure(error);
-      return Array.from({ length: (to - from) / 4 }, () => failed);
+      const answers: (WireAnswer | GroupAnswer)[] = [];
+      for (let i = from; i < to; i += 4)
+        answers.push(
+          batch[i + 1] === WRITE
+            ? failed
+            : { group: new Array<WireAnswer>((batch[i + 3] as unknown[])[0] as number).fill(failed) },
+        );
+      return answers;
     }
-    const answers = alone();
+    const answers = this.#each(batch, from, to);
     if (this.#database.isTransaction)
       try {
-        this.#database.exec('COMMIT');
+        this.#exec('COMMIT');
         return answers;
       } catch {
-        this.#database.exec('ROLLBACK');
-        return alone();
+        this.#exec('ROLLBACK');
+        return this.#each(batch, from, to);
       }
     // A statement ended the transaction itself (ON CONFLICT ROLLBACK): what stood before it is undone.
-    return alone();
+    return this.#each(batch, from, to);
+  }
+
+  /** `exec` compiles each time. */
+  #exec(sql: string): void {
+    let statement = this.#controls.get(sql);
+    if (statement === undefined) this.#controls.set(sql, (statement = this.#database.prepare(sql)));
+    statement.run();
   }
 
   close(): void {
     for (const id of [...this.#cursors.keys()]) this.#closeCursor(id);
     this.#statements.clear();
+    this.#controls.clear();
     if (this.#database.isOpen) this.#database.close();
   }
+}
+
+function written({ changes, lastInsertRowid }: sqlite.StatementResultingChanges): WireAnswer {
+  return changes === 1 ? Number(lastInsertRowid) : [[], Number(changes)];
 }
 
 function failure(error: unknown): SqliteFailure {

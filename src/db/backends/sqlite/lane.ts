@@ -4,10 +4,13 @@ import type { Answer, StatementShape } from '../base.ts';
 import { Engine } from './engine.ts';
 import {
   FORGET,
+  GROUP,
+  type GroupAnswer,
   type SqliteFailure,
   type StatementRef,
   type WireAnswer,
   type WorkerSettings,
+  WRITE,
 } from './protocol.ts';
 
 /** One statement on its way. A waiter of the scope that asked: cancelled with it. */
@@ -59,12 +62,15 @@ export class Request extends Waiter {
     if (this.settled) return;
     this.settled = true;
     this.unlink();
-    if ('failed' in answer) {
+    let given: Answer;
+    if (typeof answer === 'number') given = { rows: [], count: 1, key: answer, waited: this.waited };
+    else if ('failed' in answer) {
       this.reject(wrap(answer, this.sql));
       return;
+    } else {
+      const [rows, count, columns] = answer;
+      given = { rows, count, columns, waited: this.waited };
     }
-    const [rows, count, columns] = answer;
-    const given: Answer = { rows, count, columns, waited: this.waited };
     try {
       this.resolve((this.map === undefined ? given : this.map(given, this.id)) as never);
     } catch (error) {
@@ -75,8 +81,6 @@ export class Request extends Waiter {
 
 /** Statements a lane remembers by number; beyond that both sides forget all and start again. */
 const REMEMBERED = 2000;
-
-let lastId = 0;
 
 /** A connection in a worker thread. What is asked in one turn of the event loop travels in one message. */
 export class Lane {
@@ -90,6 +94,7 @@ export class Lane {
   #worker: Worker | null = null;
   #engine: Engine | null = null;
   #queue: unknown[] = [];
+  #lastId = 0;
   /** When the batches left that have not been answered; and when the last answer came. */
   readonly #posted: number[] = [];
   #answered = 0;
@@ -158,7 +163,7 @@ export class Lane {
 
   /** `ref` is SQL: sent once, then by number. With `named` false it goes as text (used once). */
   send(operation: number, sql: string, params: unknown, request: Request, named = true): void {
-    const id = (request.id = lastId = (lastId % 0x7ffffff0) + 1);
+    const id = (request.id = this.#lastId = (this.#lastId % 0x7ffffff0) + 1);
     request.lane = this;
     let ref: StatementRef = sql;
     if (named) {
@@ -190,7 +195,7 @@ export class Lane {
 
   readonly #flush = (): void => {
     if (this.#queue.length === 0 || this.#worker === null || this.#worker.listenerCount('exit') === 0) return;
-    const batch = this.#queue;
+    const batch = packed(this.#queue);
     this.#queue = [];
     const now = performance.now();
     try {
@@ -203,8 +208,8 @@ export class Lane {
           this.#worker.postMessage(batch.slice(i, i + 4));
           this.#posted.push(now);
         } catch {
-          const request = this.#take(batch[i] as number);
-          request?.fail(error);
+          const many = batch[i + 1] === GROUP ? ((batch[i + 3] as unknown[])[0] as number) : 1;
+          for (let k = 0; k < many; k++) this.#take((batch[i] as number) + k)?.fail(error);
         }
       }
     }
@@ -223,18 +228,27 @@ export class Lane {
     let waited = Math.max(0, this.#answered - posted);
     this.#answered = performance.now();
     for (let i = 0; i < answers.length; i += 3) {
+      const id = answers[i] as number;
+      const answer = answers[i + 1] as WireAnswer | GroupAnswer;
       const ms = answers[i + 2] as number;
-      const request = this.#take(answers[i] as number);
-      if (request === undefined) {
+      if (typeof answer === 'object' && 'group' in answer) {
+        const { group } = answer;
+        for (let k = 0; k < group.length; k++) this.#answer(id + k, group[k] as WireAnswer, ms, waited);
+        waited += ms * group.length;
+      } else {
+        this.#answer(id, answer, ms, waited);
         waited += ms;
-        continue;
       }
-      request.waited += waited;
-      waited += ms;
-      request.shape?.measured(ms);
-      request.done(answers[i + 1] as WireAnswer, this.#wrap);
     }
   };
+
+  #answer(id: number, answer: WireAnswer, ms: number, waited: number): void {
+    const request = this.#take(id);
+    if (request === undefined) return;
+    request.waited += waited;
+    request.shape?.measured(ms);
+    request.done(answer, this.#wrap);
+  }
 
   readonly #lost = (error: unknown): void => {
     const failure: SqliteFailure = { failed: (error as Error).message, errcode: 0, lost: true };
@@ -278,3 +292,31 @@ export class Lane {
   }
 }
 let lastNumber = 0;
+
+/** Writes of one statement that stand side by side become one entry: flat arrays cost a fraction to send. */
+function packed(queue: unknown[]): unknown[] {
+  const out: unknown[] = [];
+  for (let i = 0; i < queue.length; ) {
+    const ref = queue[i + 2];
+    const params = queue[i + 3];
+    let end = i + 4;
+    if (queue[i + 1] === WRITE && typeof ref === 'number' && Array.isArray(params))
+      while (
+        queue[end + 1] === WRITE &&
+        queue[end + 2] === ref &&
+        queue[end] === (queue[end - 4] as number) + 1 &&
+        (queue[end + 3] as unknown[]).length === params.length
+      )
+        end += 4;
+    if (end - i <= 4) {
+      out.push(queue[i], queue[i + 1], ref, params);
+      i = end;
+      continue;
+    }
+    const flat: unknown[] = [(end - i) / 4, (params as unknown[]).length];
+    for (let at = i; at < end; at += 4) for (const value of queue[at + 3] as unknown[]) flat.push(value);
+    out.push(queue[i], GROUP, ref, flat);
+    i = end;
+  }
+  return out;
+}

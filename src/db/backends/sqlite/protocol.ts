@@ -6,6 +6,8 @@ export const READ = 0;
 export const WRITE = 1;
 /** A write inside a transaction that was begun before. */
 export const INSIDE = 2;
+/** Several WRITEs of one statement, with all their parameters in one flat array: [rows, width, …parameters]; ids count up. */
+export const GROUP = 12;
 /** SQL with column names in the answer. */
 export const QUERY = 3;
 /** Several statements, no parameters. */
@@ -41,7 +43,16 @@ export interface SqliteFailure {
   readonly lost?: boolean;
 }
 
-/** Answers are [id, answer, milliseconds]; an answer is [rows, count, columns?] or a failure. */
+/**
+ * Answers are [id, answer, milliseconds]; an answer is [rows, count, columns?], or a failure, or for a write that changed one
+ * row and gave none the key of the last one inserted: a number costs least to send.
+ */
 export type WireAnswer =
+  | number
   | readonly [rows: unknown[][], count: number, columns?: readonly string[]]
   | SqliteFailure;
+
+/** The answer to a GROUP: one for each of its writes. */
+export interface GroupAnswer {
+  readonly group: readonly WireAnswer[];
+}
