@@ -2,7 +2,7 @@
  * Which foreign key failed. SQLite says only "FOREIGN KEY constraint failed" (https://sqlite.org/foreignkeys.html, 3), so the
  * statement is tried again with its checks put off, the row without a partner is looked for, and all is undone.
  */
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 
 /** Column of a table whose value points to no row. */
 export type Culprit = readonly [table: string, column: string];
@@ -58,11 +58,15 @@ function search(database: DatabaseSync, about: string | null): Culprit | null {
   return null;
 }
 
-/** `again` carries the failed statement out once more; null after a COMMIT that failed, when all is still there. */
-export function findCulprit(database: DatabaseSync, sql: string, again: (() => void) | null): Culprit | null {
+/** `params` of the failed statement; null after a COMMIT that failed, when all is still there. */
+export function findCulprit(
+  database: DatabaseSync,
+  sql: string,
+  params: SQLInputValue[] | null,
+): Culprit | null {
   left = BUDGET;
   try {
-    if (again === null) return database.isTransaction ? search(database, null) : null;
+    if (params === null) return database.isTransaction ? search(database, null) : null;
     const about =
       /^\s*(?:INSERT\s+(?:OR\s+\w+\s+)?INTO|REPLACE\s+INTO|UPDATE|DELETE\s+FROM)\s+"([^"]+)"/i.exec(sql);
     if (about === null) return null;
@@ -71,7 +75,8 @@ export function findCulprit(database: DatabaseSync, sql: string, again: (() => v
     database.exec(inside ? 'SAVEPOINT sobaya_diagnosis' : 'BEGIN IMMEDIATE');
     try {
       database.exec('PRAGMA defer_foreign_keys=ON');
-      again();
+      // Compiled anew: one that is compiled while checks are put off would leave its row behind when they are not.
+      database.prepare(sql).all(...params);
       return search(database, about[1] as string);
     } finally {
       database.exec(inside ? 'ROLLBACK TO sobaya_diagnosis; RELEASE sobaya_diagnosis' : 'ROLLBACK');

@@ -188,8 +188,8 @@ export class Engine {
     const database = this.#database;
     if (operation === SCRIPT) return findCulprit(database, '', null);
     if (operation !== WRITE && operation !== INSIDE && operation !== QUERY) return null;
-    const statement = operation === QUERY ? database.prepare(ref as string) : this.#statement(ref);
-    return findCulprit(database, statement.sourceSQL, () => void statement.all(...(params as Params)));
+    const sql = operation === QUERY ? (ref as string) : this.#statement(ref).sourceSQL;
+    return findCulprit(database, sql, params as Params);
   }
 
   one(id: number, operation: number, ref: StatementRef, params: unknown): WireAnswer {
