@@ -5,7 +5,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gather } from '../../src/asyncio/index.ts';
+import { gather, tracePromise } from '../../src/asyncio/index.ts';
 import { AsyncClient } from '../../src/client/index.ts';
 import { integer, Model, text } from '../../src/db/index.ts';
 import { createApp, defineApp, HttpResponse, JsonResponse, path } from '../../src/index.ts';
@@ -78,7 +78,7 @@ function spans(callSites: boolean): Measured {
     const trace = recorded ? recorder.open('http') : null;
     const fifty = async (): Promise<void> => {
       for (let i = 0; i < 49; i++)
-        await (spanChannel.start.hasSubscribers ? spanChannel.tracePromise(work, { name: 'step' }) : work());
+        await (spanChannel.start.hasSubscribers ? tracePromise(spanChannel, work, { name: 'step' }) : work());
     };
     if (trace === null) return fifty();
     await recorder.run(trace, fifty);

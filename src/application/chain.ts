@@ -1,4 +1,4 @@
-import { currentContext, isCancellation } from '../asyncio/index.ts';
+import { currentContext, isCancellation, tracePromise } from '../asyncio/index.ts';
 import { fault } from '../errors/index.ts';
 import {
   type AnyResponse,
@@ -75,7 +75,7 @@ const middlewareStart = middlewareChannel.start;
 function tracedLayer(layer: GetResponse, name: string): GetResponse {
   return (request) =>
     middlewareStart.hasSubscribers
-      ? middlewareChannel.tracePromise(async () => await layer(request), { name })
+      ? tracePromise(middlewareChannel, async () => await layer(request), { name })
       : layer(request);
 }
 
@@ -98,7 +98,7 @@ function guarded(
     try {
       let given =
         name !== null && middlewareStart.hasSubscribers
-          ? middlewareChannel.tracePromise(async () => await inner(request), { name })
+          ? tracePromise(middlewareChannel, async () => await inner(request), { name })
           : inner(request);
       if (isResponse(given)) return given;
       if (!(given instanceof Promise)) {

@@ -1,4 +1,5 @@
 import type { HttpScope, Receive, Send } from '../asgi/index.ts';
+import { tracePromise } from '../asyncio/index.ts';
 import { Http404 } from '../errors/index.ts';
 import {
   type AnyResponse,
@@ -90,7 +91,7 @@ function tracedView(
     route,
     sync: !(view instanceof AsyncFunction),
   };
-  return viewChannel.tracePromise(async () => await view(request, params), message);
+  return tracePromise(viewChannel, async () => await view(request, params), message);
 }
 
 /** The trailing-slash policy; the answer to a path without route. */
@@ -171,19 +172,23 @@ async function traced(request: HttpRequest, call: GetResponse, send: Send): Prom
   const message: RequestMessage = { request, method: request.method, path: request.path };
   traces.set(request, message);
   try {
-    await requestChannel.tracePromise(async () => {
-      const watch = new Watch(request);
-      try {
-        const response = await call(request);
-        message.status = response.status;
-        if (request.scope.extensions?.['http.response.debug'] !== undefined)
-          await sendDebug(request, response, send);
-        await sendResponse(request.scope, response, send, () => watch.end());
-      } finally {
-        watch.end();
-        if (request.holds) await request.close();
-      }
-    }, message);
+    await tracePromise(
+      requestChannel,
+      async () => {
+        const watch = new Watch(request);
+        try {
+          const response = await call(request);
+          message.status = response.status;
+          if (request.scope.extensions?.['http.response.debug'] !== undefined)
+            await sendDebug(request, response, send);
+          await sendResponse(request.scope, response, send, () => watch.end());
+        } finally {
+          watch.end();
+          if (request.holds) await request.close();
+        }
+      },
+      message,
+    );
   } finally {
     traces.delete(request);
   }

@@ -78,7 +78,18 @@ export function bindContext<M extends object>(
   transform: (message: M) => Context,
 ): () => void {
   channel.bindStore(storage as AsyncLocalStorage<object>, transform);
-  return () => void channel.unbindStore(storage as AsyncLocalStorage<object>);
+  transforms.set(channel, transform as (message: object) => Context);
+  return () => {
+    channel.unbindStore(storage as AsyncLocalStorage<object>);
+    transforms.delete(channel);
+  };
+}
+
+const transforms = new Map<object, (message: object) => Context>();
+
+/** What `bindContext` bound to `channel`. */
+export function boundTransform(channel: object): ((message: object) => Context) | undefined {
+  return transforms.get(channel);
 }
 
 /** The AbortSignal of the current scope, for APIs that want one for longer than a call (else `withSignal`). */

@@ -83,6 +83,7 @@ export {
   type TaskOptions,
   type TaskState,
 } from './task.ts';
+export { tracePromise } from './tracing.ts';
 export { captureCallGraph, describeNode, formatCallGraph, printCallGraph, type TreeNode } from './tree.ts';
 export { underSignal } from './under-signal.ts';
 export { until, withSignal } from './until.ts';

@@ -3,6 +3,7 @@ import { currentContext } from './context.ts';
 import { Waiter } from './scope.ts';
 import { refused } from './sleep.ts';
 import type { Task } from './task.ts';
+import { tracePromise } from './tracing.ts';
 
 const nothing = (): void => {};
 
@@ -77,7 +78,7 @@ export class ParkingLot<T = void> {
     scope.link(parked);
     if (waitChannel.start.hasSubscribers) {
       parked.message = { what: this.what(), kind: this.kind };
-      return waitChannel.tracePromise(() => promise, parked.message);
+      return tracePromise(waitChannel, () => promise, parked.message);
     }
     return promise;
   }

@@ -5,6 +5,7 @@ import { now, startTimer, stopTimer, type Timer } from './clock.ts';
 import { currentContext } from './context.ts';
 import { hooks } from './hooks.ts';
 import { Waiter } from './scope.ts';
+import { tracePromise } from './tracing.ts';
 import { cancelledBy } from './under-signal.ts';
 
 const nothing = (): void => {};
@@ -51,7 +52,7 @@ function start(ms: number): Promise<void> {
   // For ever: the timer only keeps the process alive.
   sleeper.timer = ms === Number.POSITIVE_INFINITY ? startTimer(nothing, 1e15) : startTimer(wake, ms, sleeper);
   scope.link(sleeper);
-  return sleepChannel.start.hasSubscribers ? sleepChannel.tracePromise(() => promise, { ms }) : promise;
+  return sleepChannel.start.hasSubscribers ? tracePromise(sleepChannel, () => promise, { ms }) : promise;
 }
 
 /** The answer to a wait in a cancelled scope; forgetting it is no unhandled rejection. */

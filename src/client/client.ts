@@ -1,4 +1,4 @@
-import { currentContext, sleep } from '../asyncio/index.ts';
+import { currentContext, sleep, tracePromise } from '../asyncio/index.ts';
 import { fault } from '../errors/index.ts';
 import type { BodyOptions } from './body.ts';
 import { encodeBody } from './body.ts';
@@ -230,7 +230,7 @@ export class AsyncClient implements AsyncDisposable {
     if (!clientRequestChannel.start.hasSubscribers) return this.#call(prepared, options, whole, null);
     const { method, url, headers } = prepared;
     const message: ClientRequestMessage = { method, url: shownUrl(url), headers };
-    return clientRequestChannel.tracePromise(() => this.#call(prepared, options, whole, message), message);
+    return tracePromise(clientRequestChannel, () => this.#call(prepared, options, whole, message), message);
   }
 
   async #call(

@@ -1,4 +1,4 @@
-import { currentContext } from '../asyncio/index.ts';
+import { currentContext, tracePromise } from '../asyncio/index.ts';
 import { spanChannel } from './channels.ts';
 import { ERROR, Kind, OK, OWN_TIMELINE } from './kinds.ts';
 import { errorText } from './observers.ts';
@@ -16,7 +16,7 @@ export function span<T>(
 ): Promise<Awaited<T>> {
   const work = async (): Promise<Awaited<T>> => await fn();
   if (!spanChannel.start.hasSubscribers) return work();
-  return spanChannel.tracePromise(work, { name, attributes });
+  return tracePromise(spanChannel, work, { name, attributes });
 }
 
 export interface XrayLink {

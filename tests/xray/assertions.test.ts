@@ -34,8 +34,8 @@ describe('assertions', () => {
     await assert.rejects(
       () =>
         assertGathered(async () => {
-          await api('/a', 40);
-          await api('/b', 40);
+          await api('/a', 90);
+          await api('/b', 90);
         }),
       /^AssertionError.*Awaited one after another what could run at the same time: 2 waits in a row.*\(assertions\.test\.ts:\d+\)/,
     );

@@ -1,3 +1,4 @@
+import { tracePromise } from '../../asyncio/index.ts';
 import type { Answer, Backend, Executor, StatementShape } from '../backends/base.ts';
 import { type QueryMessage, queryChannel } from '../channels.ts';
 import { ambient, currentDatabases } from '../databases.ts';
@@ -50,7 +51,7 @@ export function run<T = Answer>(
   shape: StatementShape | undefined,
   map?: (answer: Answer) => T,
 ): Promise<T> {
-  if (!queryChannel.hasSubscribers) return executor.execute(sql, params, shape, map);
+  if (!queryChannel.start.hasSubscribers) return executor.execute(sql, params, shape, map);
   const message: QueryMessage = {
     alias,
     vendor: backend.vendor,
@@ -58,7 +59,8 @@ export function run<T = Answer>(
     params,
     transaction: (executor as unknown) !== backend,
   };
-  return queryChannel.tracePromise(
+  return tracePromise(
+    queryChannel,
     () =>
       executor.execute(sql, params, shape, (answer) => {
         message.rows = answer.rows.length || answer.count;

@@ -35,7 +35,7 @@ export type SourceReader = (file: string, line: number) => string | undefined;
 export interface AnalysisOptions {
   /** Least saving, in ms, for which waits in a row are reported. Default: 10. */
   readonly minSaving?: number;
-  /** Longest pause, in ms, between two waits in a row. Default: 2. */
+  /** Longest pause, in ms, between two waits in a row; a quarter of the shorter wait (up to 25) is always allowed. Default: 2. */
   readonly gap?: number;
   /** From how many calls of one shape on they are called repeated. Default: 5. */
   readonly repeats?: number;

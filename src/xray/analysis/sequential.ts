@@ -135,7 +135,7 @@ function* rowsOf(
     const follows =
       before !== undefined &&
       unit.span.start >= before.end - 0.05 &&
-      unit.span.start - before.end <= gap + busy(all, before.end, unit.span.start);
+      unit.span.start - before.end <= pause(before, unit, gap) + busy(all, before.end, unit.span.start);
     const dependent = follows && row.some((one) => [...one.inside].some((id) => unit.uses.has(id)));
     if (row.length > 0 && (!follows || dependent)) {
       yield row;
@@ -148,6 +148,12 @@ function* rowsOf(
     }
   }
   yield row;
+}
+
+/** Beside long waits a little work between them is no reason to keep them in a row: a quarter of the shorter, up to 25 ms. */
+function pause(before: Unit, after: Unit, gap: number): number {
+  const shorter = Math.min(before.end - before.span.start, after.end - after.span.start);
+  return Math.max(gap, Math.min(25, shorter / 4));
 }
 
 /** The loop's standstill between two calls is no work of this code. */
