@@ -56,7 +56,14 @@ test('tracePromise: storages of others that are bound to start are entered', asy
   const channel = make();
   const storage = new AsyncLocalStorage<string>();
   channel.start.bindStore(storage as never, ((message: Message) => `n${message.n}`) as never);
-  const inside = await tracePromise(channel, async () => (await null, storage.getStore()), { n: 3 });
+  const inside = await tracePromise(
+    channel,
+    async () => {
+      await null;
+      return storage.getStore();
+    },
+    { n: 3 },
+  );
   assert.equal(inside, 'n3');
   assert.equal(storage.getStore(), undefined);
 });
