@@ -391,18 +391,23 @@ export class Autodetector {
 const groups = (model: ModelState): readonly (readonly string[])[] =>
   (model.options['uniqueTogether'] as readonly (readonly string[])[] | undefined) ?? [];
 
-/** Most of their fields are the same, by name and kind; references to itself count as the same. */
+/**
+ * Most of their fields are the same, by name and kind; or all of them are, whatever their names: those can be renamed
+ * too. References to itself count as the same.
+ */
 function similar(then: ModelState, oldKey: string, now: ModelState, key: string): boolean {
   const old = then.fields.filter(([, field]) => field.options['primaryKey'] !== true);
   const fresh = now.fields.filter(([, field]) => field.options['primaryKey'] !== true);
+  const most = Math.max(old.length, fresh.length);
   const common = old.filter(([name, field]) => {
     const other = fieldOf(now, name);
     if (other === undefined || other.kind !== field.kind) return false;
     return !isRelation(field) || retargetField(field, oldKey, key).options['to'] === other.options['to'];
   }).length;
+  if (common === most || (common >= 2 && common * 3 >= most * 2)) return true;
   return (
-    common === Math.max(old.length, fresh.length) ||
-    (common >= 2 && common * 3 >= Math.max(old.length, fresh.length) * 2)
+    old.length === fresh.length &&
+    old.every(([, field], at) => samePlain(retargetField(field, oldKey, key), fresh[at]?.[1]))
   );
 }
 
