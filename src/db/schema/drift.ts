@@ -1,7 +1,9 @@
 /** Where a live database differs from what the models say. */
 import type { Backend, Executor } from '../backends/base.ts';
 import { type LiveTable, liveTables } from './live.ts';
+import { liveDefinitions, wantedDefinitions } from './postgresql/definitions.ts';
 import type { ColumnSpec, TableSpec } from './spec.ts';
+import { schemaEditor } from './vendors.ts';
 
 export interface Drift {
   readonly table: string;
@@ -31,10 +33,14 @@ export async function findDrift(
 ): Promise<Drift[]> {
   const live = await liveTables(backend, executor);
   const drifts: Drift[] = [];
+  const compared = await compareDefinitions(backend, wanted, live, executor);
   for (const table of wanted) {
     const there = live.get(table.name);
-    if (there === undefined) drifts.push({ table: table.name, problem: 'the table is missing' });
-    else for (const problem of compareTable(table, there)) drifts.push({ table: table.name, problem });
+    const problems =
+      there === undefined
+        ? ['the table is missing']
+        : [...compareTable(table, there), ...(compared.get(table.name) ?? [])];
+    for (const problem of problems) drifts.push({ table: table.name, problem });
   }
   return drifts;
 }
@@ -59,25 +65,32 @@ function* compareTable(want: TableSpec, live: LiveTable): Generator<string> {
     if (!want.foreignKeys.some((other) => key.columns.length === 1 && other.column === key.columns[0]))
       yield `the foreign key from ${key.columns.join(', ')} to ${key.table} belongs to no field`;
   const found = new Set<string>();
-  const take = (columns: readonly (string | null)[], unique: boolean, partial: boolean): boolean => {
-    const match = live.indexes.find(
+  const take = (
+    name: string,
+    columns: readonly (string | null)[],
+    unique: boolean,
+    partial: boolean,
+  ): boolean => {
+    const fitting = live.indexes.filter(
       (index) =>
         !found.has(index.name) &&
+        !want.others.some((other) => other.name === index.name) &&
         !index.primary &&
         index.unique === unique &&
         index.partial === partial &&
         index.columns.length === columns.length &&
         index.columns.every((column, position) => column === columns[position]),
     );
+    const match = fitting.find((index) => index.name === name) ?? fitting[0];
     if (match !== undefined) found.add(match.name);
     return match !== undefined;
   };
   for (const unique of want.uniques)
-    if (!take(unique.columns, true, false))
+    if (!take(unique.name, unique.columns, true, false))
       yield `the unique constraint on ${unique.columns.join(', ')} is missing`;
   for (const index of want.indexes) {
     const columns = index.columns.map((column) => column.column);
-    if (!take(columns, index.unique, index.where !== null))
+    if (!take(index.name, columns, index.unique, index.where !== null))
       yield `the index ${index.name} on ${columns.map((column) => column ?? 'an expression').join(', ')} is missing`;
   }
   for (const index of live.indexes)
@@ -104,4 +117,67 @@ function* compareColumn(want: ColumnSpec, live: LiveTable['columns'][number]): G
       : `the column ${want.name} has the default ${live.default}, the field has none`;
   if ((want.generated === null) !== (live.generated === null))
     yield `the column ${want.name} is ${live.generated === null ? 'not ' : ''}generated`;
+}
+
+/** Without what a database or a person may write one way or another. */
+const squeeze = (sql: string): string => sql.replace(/[\s()"`[\];]+/g, '').toLowerCase();
+
+/** Checks, conditions, expressions and defaults that have the right name and say something else. */
+async function compareDefinitions(
+  backend: Backend,
+  wanted: readonly TableSpec[],
+  live: ReadonlyMap<string, LiveTable>,
+  executor: Executor,
+): Promise<Map<string, string[]>> {
+  const editor = schemaEditor(backend, executor, { collect: true });
+  const found = new Map<string, string[]>();
+  const report = (table: string, what: string, there: string, want: string): void => {
+    const problem = there.startsWith(want)
+      ? there.endsWith(' INVALID')
+        ? `the ${what} is invalid: making it concurrently broke off`
+        : `the ${what} holds for new rows only: it was not validated`
+      : `the ${what} is ${there}, the models want ${want}`;
+    found.set(table, [...(found.get(table) ?? []), problem]);
+  };
+  const present = wanted.filter((table) => live.has(table.name));
+  if (backend.vendor !== 'sqlite') {
+    const there = await liveDefinitions(executor);
+    const want = await wantedDefinitions(backend, present, (table) => editor.tableSql(table));
+    for (const [table, all] of want)
+      for (const [what, text] of all) {
+        const now = there.get(table)?.get(what);
+        if (now !== undefined && now !== text) report(table, what, now, text);
+      }
+    return found;
+  }
+  const { rows } = await executor.query(
+    "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL",
+  );
+  const indexes = new Map(rows.map(([name, sql]) => [String(name), String(sql)]));
+  for (const table of present) {
+    const there = live.get(table.name) as LiveTable;
+    for (const check of table.checks) {
+      const now = there.checks.find((other) => other.name === check.name);
+      if (now !== undefined && squeeze(now.sql) !== squeeze(check.sql))
+        report(table.name, `constraint ${check.name}`, `CHECK (${now.sql})`, `CHECK (${check.sql})`);
+    }
+    for (const column of table.columns) {
+      const now = there.columns.find((other) => other.name === column.name);
+      if (now?.default != null && column.default !== null && squeeze(now.default) !== squeeze(column.default))
+        report(table.name, `default of column ${column.name}`, now.default, column.default);
+      if (
+        now?.generated != null &&
+        column.generated !== null &&
+        squeeze(now.generated) !== squeeze(column.generated.sql)
+      )
+        report(table.name, `expression of column ${column.name}`, now.generated, column.generated.sql);
+    }
+    for (const sql of await editor.tableSql(table)) {
+      const name = /^CREATE (?:UNIQUE )?INDEX "((?:[^"]|"")*)"/.exec(sql)?.[1]?.replaceAll('""', '"');
+      const now = name === undefined ? undefined : indexes.get(name);
+      if (now !== undefined && squeeze(now) !== squeeze(sql))
+        report(table.name, `index ${name}`, now, sql.slice(0, -1));
+    }
+  }
+  return found;
 }

@@ -44,6 +44,13 @@ export abstract class SchemaEditor {
     return this.backend.features.transactionalDdl;
   }
 
+  /** The statements that make a table, collected; only where nothing runs. */
+  async tableSql(table: TableSpec): Promise<readonly string[]> {
+    const before = this.statements.length;
+    await this.createTables([table]);
+    return this.statements.splice(before);
+  }
+
   /** Brings the database from one state to the other. */
   async migrate(from: ProjectState, to: ProjectState, hints: Hints = {}): Promise<void> {
     const difference = diffStates(from, to, hints, this.spec);
