@@ -133,6 +133,8 @@ export class Server {
 
   /** Serves a connection that somebody else has accepted. */
   accept(socket: net.Socket): void {
+    // As the listener makes them: a client that has sent all may still want its response.
+    socket.allowHalfOpen = true;
     this.#accept(socket);
   }
 
@@ -373,7 +375,8 @@ export class Server {
   /** Writes what runs now to the log. */
   dump(): void {
     const lines = this.running();
-    this.log.info(`${lines.length} requests running, ${this.connections} connections`);
+    const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+    this.log.info(`${plural(lines.length, 'request')} running, ${plural(this.connections, 'connection')}`);
     for (const line of lines) this.log.info(`  ${line}`);
   }
 

@@ -79,7 +79,10 @@ export function createServices(
     onResponse: null,
     onEnd: null,
     metrics,
-    gatherMetrics: () => Promise.reject(new Error('no metrics are kept')),
+    gatherMetrics: async () => {
+      const snapshot = (metrics ?? new Metrics()).snapshot(services.connections, 0);
+      return { counters: snapshot, workers: [snapshot], ends: null };
+    },
   };
   observe(services, new Set(endpoints.keys()));
   let inner = services.app;

@@ -177,6 +177,9 @@ test('a unix socket: left behind it is taken over, in use or no socket it is not
     const third = start(t, args);
     await third.says(/on unix:/);
     assert.match(await ask({ socketPath: uds }), /^\d+$/);
+    third.child.kill('SIGHUP');
+    if (workers === '2') await third.says(/All workers are new/);
+    assert.match(await ask({ socketPath: uds }), /^\d+$/, 'workers that stop leave it in place');
     assert.equal(await third.stop(), 0);
     assert.ok(!existsSync(uds), 'and is removed at the end');
   }

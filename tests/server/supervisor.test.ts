@@ -298,3 +298,30 @@ test('a worker under a debugger may stand still', async (t) => {
   assert.equal((await ask(port, '/stand-still'))[0], 200);
   assert.doesNotMatch(running.text, /blocked/);
 });
+
+test('SIGUSR2 writes what hangs: which request, for how long, in which worker', async (t) => {
+  for (const args of [[], ['--workers', '2']]) {
+    const running = start(t, ['--timeout-graceful', '0.1', ...args]);
+    const port = await running.port();
+    const hanging = ask(port, '/hang').catch(() => null);
+    // Until the request has come to its worker, the dump does not know it.
+    while (!/1 request running, 1 connection\n {2}GET \/hang: \d+ ms/.test(running.text)) {
+      running.child.kill('SIGUSR2');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await running.stop();
+    await hanging;
+  }
+});
+
+test('a client of a worker that has said all still gets its answer', async (t) => {
+  // Peeking at the protocol keeps the socket that came from the supervisor.
+  const running = start(t, ['--workers', '2', '--http2', 'prior-knowledge']);
+  const port = await running.port();
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.end('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+  let output = '';
+  socket.setEncoding('latin1').on('data', (chunk) => (output += chunk));
+  await once(socket, 'end');
+  assert.match(output, /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n\d+$/);
+});

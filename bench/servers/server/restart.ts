@@ -26,7 +26,7 @@ async function rollingRestart(): Promise<Record<string, number>> {
 async function killedWorker(): Promise<Record<string, number>> {
   const served = await new Served(['--workers', '2']).ready();
   const clients = new Clients(served.port, CLIENTS, ['/', '/slow']);
-  await sleep(1000);
+  await sleep(500);
   // Somebody who comes anew every few milliseconds, as a health check would.
   let lastAnswer = performance.now();
   let longestSilence = 0;
@@ -43,6 +43,9 @@ async function killedWorker(): Promise<Record<string, number>> {
       await sleep(5);
     }
   })();
+  await sleep(1500);
+  const silenceBefore = longestSilence;
+  longestSilence = 0;
   const victim = [...clients.underWay.keys()].find((pid) => pid !== null)!;
   const connection = clients.underWay;
   const inWorker = connection.get(victim) ?? 0;
@@ -63,6 +66,7 @@ async function killedWorker(): Promise<Record<string, number>> {
     failedElsewhere: others.length,
     tooMany: Math.max(0, clients.failures.length - inWorker - fresh),
     refused,
+    silenceBeforeMs: silenceBefore,
     longestSilenceMs: longestSilence,
   };
 }
