@@ -17,21 +17,19 @@ interface Machine {
 export function checked(app: Application): Application {
   return async (scope, receive, send) => {
     checkScope(scope);
-    const sent = machineFor(scope);
+    const sent = machineFor(sentTables[scope.type]);
+    const got = machineFor(receivedTables[scope.type]);
     await app(
       scope,
       async () => {
         const event = await receive();
-        checkEvent('server', scope, event);
+        checkEvent('server', event);
+        advance('server', got, event);
         return event;
       },
       async (event) => {
-        checkEvent('application', scope, event);
-        const expected = sent.expected();
-        const state = sent.next(event as unknown as { type: string } & Record<string, unknown>);
-        if (state === null)
-          throw fault('SBY_ASGI_EVENT_ORDER', { side: 'application', got: event.type, expected });
-        sent.state = state;
+        checkEvent('application', event);
+        advance('application', sent, event);
         await send(event);
       },
     );
@@ -40,12 +38,16 @@ export function checked(app: Application): Application {
   };
 }
 
-function machineFor(scope: Scope): Machine {
-  const tables: Record<string, Record<string, string>> = scope.type === 'http'
-    ? httpTable
-    : scope.type === 'websocket'
-      ? websocketTable
-      : lifespanTable;
+function advance(side: Side, machine: Machine, event: ReceiveEvent | SendEvent): void {
+  const expected = machine.expected();
+  const state = machine.next(event as unknown as { type: string } & Record<string, unknown>);
+  if (state === null) throw fault('SBY_ASGI_EVENT_ORDER', { side, got: event.type, expected });
+  machine.state = state;
+}
+
+type Table = Record<string, Record<string, string>>;
+
+function machineFor(tables: Table): Machine {
   let trailers = false;
   return {
     state: 'begin',
@@ -58,6 +60,7 @@ function machineFor(scope: Scope): Machine {
       if (target === undefined) return null;
       if (event.type === 'http.response.start') trailers = event['trailers'] === true;
       if (target === 'body?') return event['moreBody'] === true ? 'started' : trailers ? 'trailers' : 'done';
+      if (target === 'request?') return event['moreBody'] === true ? 'begin' : 'read';
       if (target === 'denial?') return event['moreBody'] === true ? 'denying' : 'done';
       if (target === 'trailers?') return event['moreTrailers'] === true ? 'trailers' : 'done';
       return target;
@@ -65,7 +68,7 @@ function machineFor(scope: Scope): Machine {
   };
 }
 
-const httpTable: Record<string, Record<string, string>> = {
+const httpTable: Table = {
   begin: {
     'http.response.start': 'started',
     'http.response.early_hint': 'begin',
@@ -82,7 +85,7 @@ const httpTable: Record<string, Record<string, string>> = {
   done: {},
 };
 
-const websocketTable: Record<string, Record<string, string>> = {
+const websocketTable: Table = {
   begin: {
     'websocket.accept': 'open',
     'websocket.close': 'done',
@@ -93,10 +96,35 @@ const websocketTable: Record<string, Record<string, string>> = {
   done: {},
 };
 
-const lifespanTable: Record<string, Record<string, string>> = {
+const lifespanTable: Table = {
   begin: { 'lifespan.startup.complete': 'up', 'lifespan.startup.failed': 'done' },
   up: { 'lifespan.shutdown.complete': 'done', 'lifespan.shutdown.failed': 'done' },
   done: {},
+};
+
+const sentTables: Record<Scope['type'], Table> = {
+  http: httpTable,
+  websocket: websocketTable,
+  lifespan: lifespanTable,
+};
+
+/** What the server tells, in order. That the client is gone it may say again and again. */
+const receivedTables: Record<Scope['type'], Table> = {
+  http: {
+    begin: { 'http.request': 'request?', 'http.disconnect': 'gone' },
+    read: { 'http.disconnect': 'gone' },
+    gone: { 'http.disconnect': 'gone' },
+  },
+  websocket: {
+    begin: { 'websocket.connect': 'open' },
+    open: { 'websocket.receive': 'open', 'websocket.disconnect': 'gone' },
+    gone: { 'websocket.disconnect': 'gone' },
+  },
+  lifespan: {
+    begin: { 'lifespan.startup': 'up' },
+    up: { 'lifespan.shutdown': 'gone' },
+    gone: {},
+  },
 };
 
 // ---- types of fields
@@ -179,13 +207,7 @@ const fields: Record<string, Record<string, [check: Check, expected: string]>> =
   'lifespan.shutdown.failed': { message: [optional(text), 'text'] },
 };
 
-const received: Record<Scope['type'], readonly string[]> = {
-  http: ['http.request', 'http.disconnect'],
-  websocket: ['websocket.connect', 'websocket.receive', 'websocket.disconnect'],
-  lifespan: ['lifespan.startup', 'lifespan.shutdown'],
-};
-
-function checkEvent(side: Side, scope: Scope, event: ReceiveEvent | SendEvent): void {
+function checkEvent(side: Side, event: ReceiveEvent | SendEvent): void {
   const type: unknown = (event as { type?: unknown } | null | undefined)?.type;
   const known = typeof type === 'string' ? fields[type] : undefined;
   if (known === undefined)
@@ -195,12 +217,6 @@ function checkEvent(side: Side, scope: Scope, event: ReceiveEvent | SendEvent): 
       field: 'type',
       got: type,
       expected: 'an event of ASGI',
-    });
-  if (side === 'server' && !received[scope.type].includes(type as string))
-    throw fault('SBY_ASGI_EVENT_ORDER', {
-      side,
-      got: String(type),
-      expected: received[scope.type].join(' or '),
     });
   const values = event as unknown as Record<string, unknown>;
   for (const [field, [check, expected]] of Object.entries(known)) {
@@ -239,6 +255,26 @@ function checkScope(scope: Scope): void {
     throw bad('method', scope.method, 'upper-case text');
   for (const field of ['path', 'rawPath', 'queryString', 'rootPath', 'httpVersion'] as const)
     if (typeof scope[field] !== 'string') throw bad(field, scope[field], 'text');
+  const schemes = scope.type === 'http' ? ['http', 'https'] : ['ws', 'wss'];
+  if (!schemes.includes(scope.scheme)) throw bad('scheme', scope.scheme, schemes.join(' or '));
+  if (scope.client !== null && !address(scope.client, false))
+    throw bad('client', scope.client, 'null or a pair of host and port');
+  if (scope.server !== null && !address(scope.server, true))
+    throw bad('server', scope.server, 'null or a pair of host and port, or path and null');
+  if (scope.type === 'websocket' && !texts(scope.subprotocols))
+    throw bad('subprotocols', scope.subprotocols, 'an array of text');
+  for (const field of ['state', 'extensions'] as const)
+    if (scope[field] !== undefined && (typeof scope[field] !== 'object' || scope[field] === null))
+      throw bad(field, scope[field], 'an object');
   if (!headers(scope.headers))
     throw bad('headers', scope.headers, 'pairs of a lower-case name and latin-1 text');
+}
+
+function address(value: unknown, nullable: boolean): boolean {
+  return (
+    Array.isArray(value) &&
+    value.length === 2 &&
+    text(value[0]) &&
+    (whole(value[1]) || (nullable && value[1] === null))
+  );
 }

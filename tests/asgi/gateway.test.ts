@@ -13,9 +13,11 @@ import {
   fromFetch,
   fromNode,
   type HttpScope,
+  type Scope,
   type SendEvent,
   toFetch,
   toNode,
+  type WebSocketScope,
 } from 'sobaya/asgi';
 import { Event } from 'sobaya/asyncio';
 import { type Server, serve, silentLog } from 'sobaya/server';
@@ -441,6 +443,93 @@ test('checked: refuses what the server gets wrong', async () => {
       message: /"http" scope with method "get"\. It must be upper-case/,
     },
   );
+});
+
+test('checked: the order of what the server tells', async () => {
+  const told =
+    (...events: unknown[]): (() => Promise<never>) =>
+    async () =>
+      events.shift() as never;
+  const reads =
+    (times: number): Application =>
+    async (_scope, receive) => {
+      for (let index = 0; index < times; index++) await receive();
+    };
+  const request = { type: 'http.request', body: bytes('x'), moreBody: false };
+  const websocket = {
+    ...scope,
+    type: 'websocket',
+    scheme: 'ws',
+    subprotocols: [],
+  } as unknown as WebSocketScope;
+  for (const [given, events, message] of [
+    [scope, [request, request], /server sent http\.request where ASGI expects http\.disconnect/],
+    [
+      scope,
+      [{ type: 'http.disconnect' }, request],
+      /server sent http\.request where ASGI expects http\.disconnect/,
+    ],
+    [scope, [{ type: 'websocket.connect' }], /where ASGI expects http\.request or http\.disconnect/],
+    [websocket, [{ type: 'websocket.receive', text: 'x' }], /expects websocket\.connect/],
+    [
+      websocket,
+      [
+        { type: 'websocket.connect' },
+        { type: 'websocket.disconnect', code: 1000, reason: '' },
+        { type: 'websocket.receive', text: 'x' },
+      ],
+      /expects websocket\.disconnect/,
+    ],
+    [
+      websocket,
+      [{ type: 'websocket.connect' }, { type: 'websocket.receive', text: 'x', bytes: bytes('x') }],
+      /bytes and text "both"/,
+    ],
+    [{ type: 'lifespan', asgi: scope.asgi }, [{ type: 'lifespan.shutdown' }], /expects lifespan\.startup/],
+  ] as [Scope, unknown[], RegExp][])
+    await assert.rejects(
+      checked(reads(events.length))(given, told(...events), async () => {}),
+      { message },
+    );
+  for (const [field, value, message] of [
+    ['scheme', 'ftp', /"http" scope with scheme "ftp"\. It must be http or https/],
+    ['client', ['a'], /It must be null or a pair of host and port/],
+    ['server', ['a', 'b'], /It must be null or a pair of host and port, or path and null/],
+    ['state', 5, /It must be an object/],
+    ['queryString', undefined, /It must be text/],
+  ] as const)
+    await assert.rejects(
+      checked(reads(0))({ ...scope, [field]: value } as never, told(), async () => {}),
+      { message },
+    );
+});
+
+test('checked: the server itself passes, on all its protocols', async () => {
+  const seen: string[] = [];
+  const url = await start(
+    checked(async (scope, receive, send) => {
+      seen.push(scope.type);
+      if (scope.type === 'websocket') {
+        await receive();
+        await send({ type: 'websocket.accept' });
+        for (let event = await receive(); event.type === 'websocket.receive'; event = await receive())
+          await send({ type: 'websocket.send', text: event.text ?? null, bytes: event.bytes ?? null });
+        await receive();
+        return;
+      }
+      await echo(scope, receive, send);
+      if (scope.type === 'http') for (let times = 0; times < 2; times++) await receive();
+    }),
+  );
+  assert.equal((await fetch(`${url}/x`, { method: 'POST', body: 'x'.repeat(100_000) })).status, 201);
+  const socket = new WebSocket(url.replace('http', 'ws'));
+  await new Promise((resolve) => socket.addEventListener('open', resolve));
+  socket.send('soba');
+  const { data } = await new Promise<MessageEvent>((resolve) => socket.addEventListener('message', resolve));
+  assert.equal(data, 'soba');
+  socket.close();
+  await new Promise((resolve) => socket.addEventListener('close', resolve));
+  assert.deepEqual(seen, ['lifespan', 'http', 'websocket']);
 });
 
 test('the communicator drives an application event by event', async () => {
