@@ -54,6 +54,12 @@ class SocketTransport implements Transport {
   resume(): void {
     this.#socket.resume();
   }
+  ref(): void {
+    this.#socket.ref();
+  }
+  unref(): void {
+    this.#socket.unref();
+  }
   destroy(): void {
     this.#socket.destroy();
   }
@@ -282,6 +288,16 @@ export class Connection extends Session implements AsyncDisposable {
     if (wire.down !== null) return;
     if (wire.load > 0) await new Promise<void>((resolve) => wire.submit(new Script('', () => resolve())));
     this.destroy();
+  }
+
+  /** Keeps the process alive, as it does from the beginning. */
+  ref(): void {
+    this.wire.transport.ref();
+  }
+
+  /** Lets the process end although this is open. */
+  unref(): void {
+    this.wire.transport.unref();
   }
 
   /** Ends the connection at once; what waits on it fails. */

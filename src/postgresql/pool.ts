@@ -102,6 +102,12 @@ function count(option: string, value: unknown, otherwise: number, least: number)
   return value;
 }
 
+function take(slot: Slot): void {
+  slot.leased = true;
+  slot.draining = null;
+  slot.connection.ref();
+}
+
 /**
  * Connections for a whole program. Statements outside of transactions share connections, many at once on each; a
  * transaction has one for itself. Connections are made when they are needed and replaced when they break or age.
@@ -198,6 +204,7 @@ export class Pool extends Session implements Holder, AsyncDisposable {
     query.slot = slot;
     query.slow = lane !== 'fast';
     query.expected = lane === 'fast' ? query.form.ms : 0;
+    if (slot.load === 0) slot.connection.ref();
     slot.load++;
     if (query.slow) slot.slow++;
     slot.backlog += query.expected;
@@ -232,7 +239,8 @@ export class Pool extends Session implements Holder, AsyncDisposable {
 
   retake(operation: Operation): boolean {
     const query = operation as AnyQuery;
-    if (!(query instanceof Query)) return false;
+    // After close() nobody would take it from the queue again.
+    if (!(query instanceof Query) || this.#abort.signal.aborted) return false;
     query.slot = null;
     if (query.queuedAt === 0) query.queuedAt = performance.now();
     (laneOf(query.form) === 'fast' ? this.#fast : this.#slow).unshift(query);
@@ -248,6 +256,8 @@ export class Pool extends Session implements Holder, AsyncDisposable {
 
   #emptied(slot: Slot): void {
     slot.idleSince = performance.now();
+    // A connection with nothing to do keeps no program from ending.
+    slot.connection.unref();
     if (slot.draining === 'close') this.#discard(slot);
     else if (slot.draining === 'lease' && !slot.leased) slot.draining = null;
   }
@@ -286,6 +296,8 @@ export class Pool extends Session implements Holder, AsyncDisposable {
     this.#serveLeases();
     this.#serve(this.#fast);
     this.#serve(this.#slow);
+    // It stands until its time, for the next who waits; alone it keeps no program from ending.
+    if (this.#fast.length + this.#slow.length + this.#leases.length === 0) this.#deadline?.unref();
     if (this.#drained !== null && this.#quiet) this.#drained();
   }
 
@@ -307,8 +319,7 @@ export class Pool extends Session implements Holder, AsyncDisposable {
           this.#makeRoom();
           return;
         }
-        slot.leased = true;
-        slot.draining = null;
+        take(slot);
         lease.resolve(slot);
       }
       this.#leases.shift();
@@ -344,7 +355,10 @@ export class Pool extends Session implements Holder, AsyncDisposable {
 
   /** One timer for all that wait: they wait in the order of coming. */
   #watch(): void {
-    if (this.#deadline !== undefined) return;
+    if (this.#deadline !== undefined) {
+      this.#deadline.ref();
+      return;
+    }
     this.#deadline = setTimeout(() => {
       this.#deadline = undefined;
       this.#expire();
@@ -423,6 +437,7 @@ export class Pool extends Session implements Holder, AsyncDisposable {
           idleSince: now,
           expiresAt: now + this.#maxAge * (0.9 + Math.random() * 0.2),
         };
+        connection.unref();
         this.#slots.push(slot);
         this.#tend();
         this.#schedule();
@@ -498,6 +513,7 @@ export class Pool extends Session implements Holder, AsyncDisposable {
       () => wire.ended(new Error('no answer to a health check')),
       this.#shared.settings.connectTimeout,
     );
+    timer.unref();
     slot.load++;
     wire.submit(
       new Script('', () => {
@@ -517,8 +533,7 @@ export class Pool extends Session implements Holder, AsyncDisposable {
     if (this.#leases.length === 0) {
       const slot = this.#free();
       if (slot !== null) {
-        slot.leased = true;
-        slot.draining = null;
+        take(slot);
         return slot;
       }
     }
@@ -619,6 +634,7 @@ export class Pool extends Session implements Holder, AsyncDisposable {
     this.#hub?.close();
     clearTimeout(this.#retry);
     clearTimeout(this.#deadline);
+    this.#deadline = undefined;
     clearTimeout(this.#tending);
     this.#rejectWaiting(closed('pool'));
     this.#abort.abort(closed('pool'));

@@ -24,6 +24,9 @@ export interface Transport {
   resume(): void;
   /** Resolves when what was written has gone out, or never will. */
   drained(): Promise<void>;
+  /** Whether the connection keeps the process alive. */
+  ref(): void;
+  unref(): void;
   /** Drops the connection at once. */
   destroy(): void;
   /** Sends a cancel request on a connection of its own; resolves when the server has closed that, rejects when it failed. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { gather, timeout } from 'sobaya/asyncio';
 import {
   Pool,
@@ -348,6 +350,30 @@ describe('a pool', { skip }, () => {
     await eventually(async () => pool.statistics().open === 1);
     await pool.close({ timeout: 20 });
     assert.equal(await running, 'SBY_POSTGRESQL_LOST');
+  });
+
+  test('a pool with nothing to do keeps no program from ending', async () => {
+    const program = `
+      const { Pool } = await import(${JSON.stringify(import.meta.resolve('sobaya/postgresql'))});
+      const pool = new Pool({ ...${JSON.stringify(options)}, size: 2 });
+      await pool.query('SELECT 1');
+      await Promise.all([1, 2, 3].map(() => pool.transaction((tx) => tx.query('SELECT 2'))));
+      console.log((await pool.query('SELECT pg_sleep(0.02), 3 AS n')).rows[0].n);`;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--conditions=sobaya:source', '--input-type=module', '-e', program],
+      { timeout: 60_000 },
+    );
+    assert.equal(stdout, '3\n');
+  });
+
+  test('a statement that comes back from a connection that close() cut is refused, and not kept for ever', async (t) => {
+    const pool = pooled(t, { size: 1 });
+    await pool.query('SELECT 1 AS warm');
+    // Sent with the connection's end in the same turn: the server has not looked at it.
+    const late = pool.query('SELECT 1 AS warm').catch((error: PostgresqlError) => error.code);
+    await pool.close({ timeout: 0 });
+    assert.match(String(await late), /^SBY_POSTGRESQL_(LOST|CLOSED)$|object/);
   });
 
   test('quick statements are not kept waiting by slow ones', async (t) => {
