@@ -4,6 +4,7 @@ import { fault } from '../errors/index.ts';
 import { Gate, type Permission } from './gate.ts';
 import { errorText } from './observers.ts';
 import { Pages } from './pages.ts';
+import type { Databases } from './plan/index.ts';
 import { propagate } from './propagation.ts';
 import { Recorder, type RecorderOptions } from './recorder.ts';
 import { cut } from './redact.ts';
@@ -58,7 +59,7 @@ export function xray(app: Application, options: XrayOptions = {}): XrayApplicati
     });
   const recorder = new Recorder({ callSites: debug, ...options });
   const gate = new Gate(debug, options.permission);
-  const pages = gate.closed ? null : new Pages(recorder, path, options.editor);
+  const pages = gate.closed ? null : new Pages(recorder, path, options.editor, debug);
   if (pages !== null) recorder.page = path;
   const useful = pages !== null || options.openTelemetry === true;
   if (useful) recorder.start();
@@ -107,6 +108,9 @@ export function xray(app: Application, options: XrayOptions = {}): XrayApplicati
     return recorded(scope, receive, send);
   };
   keepProperties(app, application);
+  // `createApp` hangs its databases on what it gets from here, after this.
+  if (pages !== null)
+    pages.databases = () => (application as { databases?: Databases | null }).databases ?? null;
   return Object.defineProperties(application, {
     recorder: { value: recorder },
     ready: { value: telemetry ?? Promise.resolve() },

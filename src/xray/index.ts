@@ -23,6 +23,7 @@ export { type SpanMessage, spanChannel } from './channels.ts';
 export { exportFile, importFile } from './file.ts';
 export type { Permission } from './gate.ts';
 export type { KindName, StatusName } from './kinds.ts';
+export { type Plan, type Planned, planText, type Scan } from './plan/index.ts';
 export { Recorder, type RecorderOptions } from './recorder.ts';
 export { type Recording, record } from './recording.ts';
 export type { BlockedRecord, RequestRecord, Site, SpanRecord } from './records.ts';

@@ -4,6 +4,7 @@ import { createTask, sleep } from '../asyncio/index.ts';
 import { analyse, splitTime } from './analysis/index.ts';
 import { editorTemplate } from './editor.ts';
 import { exportFile } from './file.ts';
+import type { Databases } from './plan/index.ts';
 import type { Recorder } from './recorder.ts';
 import { snapshot } from './snapshot.ts';
 import { readSourceLine } from './source.ts';
@@ -61,9 +62,13 @@ export class Pages {
   readonly #recorder: Recorder;
   readonly #path: string;
   readonly #editor: string;
+  readonly #debug: boolean;
+  /** Of the application, for plans. */
+  databases: () => Databases | null = () => null;
   #watchers = 0;
 
-  constructor(recorder: Recorder, path: string, editor: string | undefined) {
+  constructor(recorder: Recorder, path: string, editor: string | undefined, debug = false) {
+    this.#debug = debug;
     this.#recorder = recorder;
     this.#path = path;
     this.#editor = editorTemplate(editor);
@@ -79,11 +84,19 @@ export class Pages {
     if (local.length < this.#path.length)
       return answer(send, 308, [['location', `${scope.rootPath}${this.#path}`]], '');
     if (rest === 'api/clear') {
-      // Other sites cannot send this header without being asked first (CORS), and nobody answers that question.
-      const own = scope.headers.some(([name]) => name === 'x-sobaya-xray');
-      if (method !== 'POST' || !own) return answer(send, 405, [['allow', 'POST']], 'POST only');
+      if (method !== 'POST' || !isOwn(scope)) return answer(send, 405, [['allow', 'POST']], 'POST only');
       this.#recorder.clear();
       return json(send, { cleared: true });
+    }
+    const planned = /^api\/requests\/([\w-]{1,40})\/plan\/(\d{1,9})$/.exec(rest);
+    if (planned !== null) {
+      if (method !== 'POST' || !isOwn(scope)) return answer(send, 405, [['allow', 'POST']], 'POST only');
+      const trace = this.#recorder.get(planned[1] ?? '');
+      if (trace === null) return json(send, { error: forgotten }, method, 404);
+      const { planOf } = await import('./plan/index.ts');
+      // Carrying a query out once more is for development; elsewhere its plan alone has to do.
+      const analyze = this.#debug && new URLSearchParams(scope.queryString).has('analyze');
+      return json(send, await planOf(trace, Number(planned[2]), this.databases(), analyze));
     }
     if (method !== 'GET' && method !== 'HEAD') return answer(send, 405, [['allow', 'GET, HEAD']], 'GET only');
     if (rest === 'api/requests') return json(send, this.#list(), method);
@@ -142,8 +155,7 @@ export class Pages {
   async #one(id: string, send: Send, method: string): Promise<void> {
     const trace = this.#recorder.get(id);
     const record = trace === null ? null : snapshot(trace);
-    if (record === null)
-      return json(send, { error: 'This request was forgotten, or was never recorded here.' }, method, 404);
+    if (record === null) return json(send, { error: forgotten }, method, 404);
     await json(
       send,
       { request: record, hints: analyse(record, { source: readSourceLine }), split: splitTime(record) },
@@ -236,6 +248,13 @@ export class Pages {
     }
     await send({ type: 'http.response.body', body: new Uint8Array(0), moreBody: false });
   }
+}
+
+const forgotten = 'This request was forgotten, or was never recorded here.';
+
+/** Other sites cannot send this header without being asked first (CORS), and nobody answers that question. */
+function isOwn(scope: HttpScope): boolean {
+  return scope.headers.some(([name]) => name === 'x-sobaya-xray');
 }
 
 async function answer(

@@ -64,6 +64,8 @@ export interface SpanRecord {
   /** Who stood in line before. */
   readonly queued?: number;
   readonly detail?: string;
+  /** Id of the timeline that shows what happened inside, where that has one of its own. */
+  readonly inner?: string;
   readonly params?: readonly string[];
   readonly site?: Site;
   /** Ids of spans whose results this one used, as far as values tell. */

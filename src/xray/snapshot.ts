@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Kind, kindNames, OPEN, statusNames } from './kinds.ts';
+import { Kind, kindNames, OPEN, OWN_TIMELINE, statusNames } from './kinds.ts';
 import { Sized } from './observers.ts';
 import { settleHttp } from './recorder.ts';
 import type { RequestRecord, SpanRecord } from './records.ts';
@@ -107,7 +107,10 @@ function readSpan(
   const waited = columns.waited[slot] ?? -1;
   if (waited >= 0) span.waited = waited;
   const detail = columns.detail[slot];
-  if (detail != null) span.detail = redactText(detail);
+  if (detail?.startsWith(OWN_TIMELINE)) {
+    span.detail = OWN_TIMELINE;
+    span.inner = detail.slice(OWN_TIMELINE.length + 1);
+  } else if (detail != null) span.detail = redactText(detail);
   const error = columns.error[slot];
   if (error != null) span.error = redactText(error);
   const params = columns.params[slot];

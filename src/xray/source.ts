@@ -4,6 +4,11 @@ const sources = new Map<string, { changed: number; lines: string[] }>();
 
 /** A line of a source file, from 1. Only TypeScript and JavaScript up to 2 MB; undefined otherwise. */
 export function readSourceLine(file: string, line: number): string | undefined {
+  return readSourceLines(file)?.[line - 1];
+}
+
+/** All lines of one. */
+export function readSourceLines(file: string): readonly string[] | undefined {
   if (!/\.[cm]?[jt]sx?$/.test(file)) return undefined;
   try {
     const { mtimeMs, size } = statSync(file);
@@ -14,7 +19,7 @@ export function readSourceLine(file: string, line: number): string | undefined {
       if (sources.size > 50) sources.clear();
       sources.set(file, known);
     }
-    return known.lines[line - 1];
+    return known.lines;
   } catch {
     return undefined;
   }

@@ -53,7 +53,7 @@ export async function timeline<T>(
   inner.outer = trace;
   const bar = trace.begin(Kind.other, name, parent, task?.id ?? 0);
   const slot = trace.find(bar);
-  if (slot >= 0 && trace.columns !== null) trace.columns.detail[slot] = OWN_TIMELINE;
+  if (slot >= 0 && trace.columns !== null) trace.columns.detail[slot] = `${OWN_TIMELINE} ${inner.id}`;
   try {
     const value = await recorder.run(inner, async () => await fn());
     recorder.close(inner, 'done');

@@ -1,12 +1,13 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { fault } from '../../errors/index.ts';
-import type { RequestRecord } from '../../xray/index.ts';
+import type { Planned, RequestRecord, SpanRecord } from '../../xray/index.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 
 interface Options {
   readonly url: string;
   readonly follow?: boolean;
+  readonly plan?: boolean;
   readonly export?: string;
   readonly limit: string;
   readonly width?: string;
@@ -35,6 +36,7 @@ export const command: CommandDefinition<Options> = {
       )
       .option('--url <url>', 'where the application runs', 'http://127.0.0.1:8000')
       .option('--follow', 'go on with new requests until ctrl-c')
+      .option('--plan', 'ask the database for the plans of the queries, and which index would help')
       .option('--export <file>', 'save what is shown as a file for the page or for later')
       .option('--limit <number>', 'most requests in the list', '20')
       .option('--width <columns>', 'of the drawing (default: the terminal)');
@@ -77,6 +79,7 @@ export const command: CommandDefinition<Options> = {
       const request = await page.request(one.id);
       records.push(request);
       draw(request);
+      if (options.plan === true) for (const line of await page.plans(request)) context.print(line);
     }
     if (options.export !== undefined) {
       const all =
@@ -97,15 +100,19 @@ function choose(requests: readonly Listed[], what: string): Listed[] {
   return byId === undefined ? requests.filter(({ path }) => path.includes(what)).slice(0, 1) : [byId];
 }
 
+/** What a request brought along must not steer the terminal. */
+function shown(line: string): string {
+  return line.replace(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '�');
+}
+
 function* table(requests: readonly Listed[]): Generator<string> {
   for (const { id, method, path, status, state, duration, counts, hints } of requests) {
     const queries = counts['query'] ? ` ${counts['query']}q` : '';
     const outgoing = counts['client'] ? ` ${counts['client']}→` : '';
     const line = `${id.padEnd(11)} ${String(status ?? state).padStart(7)} ${duration.toFixed(1).padStart(9)} ms  ${method} ${path}${queries}${outgoing}`;
-    // What a request brought along must not steer the terminal.
-    yield line.replace(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '�');
+    yield shown(line);
     for (const { title, weight } of hints)
-      yield `${' '.repeat(34)}${weight === 3 ? '●' : '○'} ${title.replace(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '�')}`;
+      yield `${' '.repeat(34)}${weight === 3 ? '●' : '○'} ${shown(title)}`;
   }
 }
 
@@ -118,9 +125,13 @@ class XrayPage {
     this.#base = new URL('/__xray__/api/', url);
   }
 
-  async #get(path: string): Promise<Response> {
+  async #get(path: string, method = 'GET'): Promise<Response> {
     const url = new URL(path, this.#base);
-    const response = await fetch(url, { redirect: 'manual' }).catch((cause: Error) => {
+    const response = await fetch(url, {
+      redirect: 'manual',
+      method,
+      headers: { 'x-sobaya-xray': '1' },
+    }).catch((cause: Error) => {
       const reason = (cause.cause as { code?: string } | undefined)?.code ?? cause.message;
       throw fault(
         'SBY_XRAY_UNREACHABLE',
@@ -150,6 +161,25 @@ class XrayPage {
       request: RequestRecord;
     };
     return request;
+  }
+
+  /** Plans of the queries of a request: of each shape that which took longest, at most ten. */
+  async plans(request: RequestRecord): Promise<string[]> {
+    const { planText } = await import('../../xray/index.ts');
+    const shapes = new Map<string, SpanRecord>();
+    const took = (span: SpanRecord): number => (span.end ?? request.duration) - span.start;
+    for (const span of request.spans) {
+      if (span.kind !== 'query') continue;
+      const known = shapes.get(span.shape ?? span.name);
+      if (known === undefined || took(span) > took(known)) shapes.set(span.shape ?? span.name, span);
+    }
+    const chosen = [...shapes.values()].sort((a, b) => took(b) - took(a)).slice(0, 10);
+    const lines: string[] = chosen.length === 0 ? ['It made no queries.'] : [];
+    for (const span of chosen) {
+      const response = await this.#get(`requests/${encodeURIComponent(request.id)}/plan/${span.id}`, 'POST');
+      lines.push('', ...planText((await response.json()) as Planned, span, took(span)));
+    }
+    return lines.map(shown);
   }
 
   /** Ids of requests as they finish. */

@@ -211,7 +211,7 @@ export function slowQueries(request: RequestRecord): Hint[] {
         title: `One query took ${ms(took)}, ${Math.round((100 * took) / Math.max(1, request.duration))} % of the request`,
         text: `“${brief(span.name, 160)}”${place(span.site) ? ` at ${place(span.site)}` : ''}${span.amount === undefined ? '' : `, ${span.amount} rows`}.`,
         unknown:
-          'Only the plan tells whether it reads a whole table: ask the database with EXPLAIN, on data of real size.',
+          'Only the plan tells whether it reads a whole table: choose the query in the drawing, or `sobaya xray ID --plan`, on data of real size.',
         saves: null,
         spans: [span.id],
         site: span.site ?? null,

@@ -108,9 +108,65 @@ function spanDetails(span, request, { editor, imported }) {
     if (span.blocked.frames.length) row('stack', h('pre', {}, span.blocked.frames.join('\n')));
   }
   return [
-    span.kind === 'query' ? h('pre', {}, prettySql(span.name)) : h('b', {}, labelOf(span)),
+    span.kind === 'query' ? h('pre', { tabindex: '0' }, prettySql(span.name)) : h('b', {}, labelOf(span)),
     h('dl', {}, rows),
+    innerLink(span, request),
+    span.kind === 'query' && !imported ? planPart(span, request, { editor, imported }) : null,
   ];
+}
+
+/** A part that was drawn by itself (`timeline()`): the way there. */
+function innerLink(span) {
+  return span.inner ? h('a', { class: 'button', href: `#/${span.inner}` }, 'Open its own timeline') : null;
+}
+
+/** Asks the database how it answers this query; nothing is asked before somebody wants to know. */
+function planPart(span, request, options) {
+  const out = h('div', { class: 'plan', 'aria-live': 'polite' });
+  const ask = async (analyze) => {
+    replace(out, h('p', {}, 'Asking the database…'));
+    try {
+      const response = await fetch(
+        `api/requests/${encodeURIComponent(request.id)}/plan/${span.id}${analyze ? '?analyze' : ''}`,
+        { method: 'POST', headers: { 'x-sobaya-xray': '1' } },
+      );
+      const { plan, problem, hints = [], error } = await response.json();
+      if (!plan) return replace(out, h('p', { class: 'unknown' }, problem ?? error ?? 'There is no plan.'));
+      replace(
+        out,
+        h('pre', { tabindex: '0' }, plan.lines.join('\n')),
+        hints.map((hint) => hintCard(hint, { ...options, onshow: () => {} })),
+        hints.length === 0
+          ? h(
+              'p',
+              { class: 'unknown' },
+              plan.scans.length > 0
+                ? 'A table is read whole, but no index would spare that: the query asks for all of it, by something an index does not know, or throws too little away.'
+                : 'Every table is read through an index.',
+            )
+          : null,
+        plan.vendor === 'postgresql' && !plan.analyzed
+          ? h(
+              'button',
+              {
+                type: 'button',
+                onclick: () => ask(true),
+                title: 'EXPLAIN ANALYZE, in a transaction that is rolled back',
+              },
+              'Run it and count the rows',
+            )
+          : null,
+      );
+    } catch {
+      replace(out, h('p', { class: 'unknown' }, 'The application does not answer.'));
+    }
+  };
+  return h(
+    'div',
+    {},
+    h('button', { type: 'button', onclick: () => ask(false) }, 'How does the database answer this?'),
+    out,
+  );
 }
 
 /** The drawing with its legend, zoom buttons, and what is known of the chosen bar. */
