@@ -14,8 +14,9 @@ import { DROPPED, knownName, validValue } from '../response-headers.ts';
 import type { Services } from '../services.ts';
 import type { Protocol, Transport } from '../transport.ts';
 import { type Negotiated, negotiate } from './deflate.ts';
-import { closeCodeOf, type Framing, loadFraming, type Receiver, type Sender } from './framing.ts';
+import { closeCodeOf, type Framing, loadFraming, type Receiver } from './framing.ts';
 import type { Handshake } from './handshake.ts';
+import { Outgoing } from './outgoing.ts';
 
 // How far the connection is.
 const CONNECTING = 0;
@@ -28,11 +29,6 @@ const DENYING = 4;
 /** The peer's close frame came, and is answered once the application has taken what came before it. */
 const ANSWERING = 5;
 
-const TEXT = 1;
-const BINARY = 2;
-const CLOSE = 8;
-const PING = 9;
-const PONG = 10;
 const HIGH_WATER = 64 * 1024;
 /** How long an application may take to come to the end of what the peer sent before its close frame. */
 const ANSWER_TIMEOUT = 1000;
@@ -56,10 +52,8 @@ export class WebSocketConnection implements Protocol {
   #receiver: Receiver | null = null;
   /** What was agreed on compression; null without. */
   #negotiated: Negotiated | null = null;
-  /** Sends in order while messages are being compressed; null without compression. */
-  #sender: Sender | null = null;
-  #compressing = 0;
-  #endWhenSent = false;
+  /** Null until the handshake is accepted. */
+  #outgoing: Outgoing | null = null;
   /** The code in the peer's close frame, while it is not answered. */
   #peerCode = 1005;
   #task: Task<void> | null = null;
@@ -74,7 +68,6 @@ export class WebSocketConnection implements Protocol {
   #disconnected = false;
   #paused = false;
   #peerDone = false;
-  #lost = false;
   #farewells = 0;
   #denial: { status: number; headers: Headers; started: boolean } | null = null;
   #deadline = FOREVER;
@@ -199,8 +192,8 @@ export class WebSocketConnection implements Protocol {
         if (!hasText && !(bytes instanceof Uint8Array)) throw this.#bad(event.type, 'bytes is no Uint8Array');
         // Copied: the application may use its buffer again.
         const data = hasText ? Buffer.from(text) : Buffer.from(bytes!);
-        if (this.#sender !== null) await this.#compressed(data, !hasText);
-        else this.#frame(hasText ? TEXT : BINARY, data);
+        const sent = this.#outgoing!.message(data, !hasText, () => this.#gone());
+        if (sent !== null) await sent;
         this.transport.flushSoon();
         if (this.transport.buffered > HIGH_WATER) {
           this.transport.flush();
@@ -303,104 +296,27 @@ export class WebSocketConnection implements Protocol {
   #finish(): void {
     this.#phase = CLOSED;
     this.#deadline = this.services.now + CLOSE_TIMEOUT;
-    if (this.#compressing === 0) this.#end();
-    else this.#endWhenSent = true;
+    if (this.#outgoing === null) this.transport.end();
+    else this.#outgoing.finish(() => this.#end());
   }
 
   #end(): void {
     this.transport.end();
-    this.#free();
-  }
-
-  /** Gives back what zlib holds: some hundred kilobytes for each connection that compresses. */
-  #free(): void {
-    const negotiated = this.#negotiated;
-    if (negotiated === null) return;
-    this.#negotiated = null;
-    const receiver = this.#receiver;
-    // Closed in the middle of a message, an inflater would never give back its place in the queue for zlib's threads.
-    if (receiver === null || receiver.writableLength === 0) negotiated.deflate.cleanup();
-    else {
-      receiver.on('finish', () => negotiated.deflate.cleanup());
-      receiver.on('error', () => negotiated.deflate.cleanup());
-      receiver.end();
-    }
+    this.#outgoing?.free(this.#receiver);
   }
 
   // ---- frames
 
-  #frame(opcode: number, data: Buffer): void {
-    const sender = this.#sender;
-    if (sender !== null) {
-      // Control frames stand behind the messages that were sent before them.
-      if (opcode === PING) sender.ping(data, false);
-      else if (opcode === PONG) sender.pong(data, false);
-      else this.#closeInOrder(sender, data);
-      return;
-    }
-    const parts = this.#framing!.Sender.frame(data, {
-      fin: true,
-      rsv1: false,
-      opcode,
-      mask: false,
-      readOnly: false,
-    });
-    for (const part of parts) if (part.length > 0) this.transport.write(part);
-  }
-
-  #closeInOrder(sender: Sender, data: Buffer): void {
-    this.#compressing++;
-    const code = data.length === 0 ? undefined : data.readUInt16BE(0);
-    sender.close(code, data.toString('utf8', 2), false, () => this.#sent());
-  }
-
-  #compressed(data: Buffer, binary: boolean): Promise<void> {
-    this.#compressing++;
-    return new Promise((resolve, reject) => {
-      this.#sender?.send(data, { binary, compress: true, fin: true, mask: false }, (error) => {
-        this.#sent();
-        if (error === undefined || error === null) resolve();
-        else reject(this.#gone());
-      });
-    });
-  }
-
-  #sent(): void {
-    this.#compressing--;
-    if (this.#compressing > 0 || !this.#endWhenSent) return;
-    this.#endWhenSent = false;
-    this.#end();
-  }
-
   #listen(): void {
     const { options } = this.services;
-    const extensions = this.#negotiated === null ? {} : { 'permessage-deflate': this.#negotiated.deflate };
-    if (this.#negotiated !== null) {
-      const { transport } = this;
-      const gone = (): boolean => this.#lost;
-      this.#sender = new this.#framing!.Sender(
-        {
-          get destroyed(): boolean {
-            return gone();
-          },
-          cork() {},
-          uncork() {},
-          write(data, callback) {
-            // Text would be taken for latin-1.
-            transport.write(typeof data === 'string' ? Buffer.from(data) : data);
-            transport.flushSoon();
-            callback?.();
-          },
-        },
-        extensions,
-      );
-    }
+    const deflate = this.#negotiated?.deflate ?? null;
+    this.#outgoing = new Outgoing(this.#framing!, this.transport, deflate);
     const receiver = new this.#framing!.Receiver({
       isServer: true,
       maxPayload: options.wsMaxSize,
       allowSynchronousEvents: true,
       binaryType: 'nodebuffer',
-      extensions,
+      extensions: deflate === null ? {} : { 'permessage-deflate': deflate },
       skipUTF8Validation: false,
       maxFragments: MAX_PIECES,
       maxBufferedChunks: MAX_PIECES,
@@ -415,7 +331,7 @@ export class WebSocketConnection implements Protocol {
     });
     receiver.on('ping', (data) => {
       if (this.#phase !== OPEN) return;
-      this.#frame(PONG, data);
+      this.#outgoing?.pong(data);
       this.transport.flushSoon();
       // A flood of pings that takes no pongs must not fill the memory.
       if (this.transport.buffered > 16 * HIGH_WATER) this.transport.destroy();
@@ -471,13 +387,7 @@ export class WebSocketConnection implements Protocol {
   }
 
   #sendClose(code: number | null, reason: string): void {
-    let payload = EMPTY;
-    if (code !== null) {
-      payload = Buffer.alloc(2 + Math.min(123, Buffer.byteLength(reason)));
-      payload.writeUInt16BE(code, 0);
-      payload.write(reason, 2);
-    }
-    this.#frame(CLOSE, payload);
+    this.#outgoing?.close(code, reason);
     this.transport.flush();
   }
 
@@ -586,8 +496,8 @@ export class WebSocketConnection implements Protocol {
 
   lost(): void {
     this.#phase = CLOSED;
-    this.#lost = true;
-    this.#free();
+    this.#outgoing?.lost();
+    this.#outgoing?.free(this.#receiver);
     this.#disconnect(1006, '');
     this.#receiver = null;
   }
@@ -622,7 +532,7 @@ export class WebSocketConnection implements Protocol {
     } else if (now > this.#nextPing) {
       this.#nextPing = now + options.wsPingInterval;
       if (options.wsPingTimeout > 0 && this.#pongDue === FOREVER) this.#pongDue = now + options.wsPingTimeout;
-      this.#frame(PING, EMPTY);
+      this.#outgoing?.ping();
       transport.flush();
     }
   }
