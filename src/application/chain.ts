@@ -87,6 +87,18 @@ function failed(onError: OnError, request: HttpRequest, error: unknown): AnyResp
   return onError(request, error);
 }
 
+/**
+ * A response that holds something lets go of it with its request at the latest: what is further out may put another in its
+ * place, or fail, and then nobody would send it and close it.
+ */
+function held(request: HttpRequest, response: AnyResponse): AnyResponse {
+  if (response.holds && response.heldBy !== request) {
+    response.heldBy = request;
+    request.onClose(() => response.close());
+  }
+  return response;
+}
+
 /** `name`: of a layer, for whoever listens to the channel of middleware. */
 function guarded(
   inner: (request: HttpRequest) => unknown,
@@ -100,17 +112,24 @@ function guarded(
         name !== null && middlewareStart.hasSubscribers
           ? tracePromise(middlewareChannel, async () => await inner(request), { name })
           : inner(request);
-      if (isResponse(given)) return given;
+      if (isResponse(given)) return held(request, given);
       if (!(given instanceof Promise)) {
-        if (!isThenable(given)) return asResponse(given, () => who(request));
+        if (!isThenable(given))
+          return held(
+            request,
+            asResponse(given, () => who(request)),
+          );
         given = Promise.resolve(given);
       }
       // One promise per layer, not the three of an async function that awaits: with ten layers that counts.
       return (given as Promise<unknown>).then(
         (value) => {
-          if (isResponse(value)) return value;
+          if (isResponse(value)) return held(request, value);
           try {
-            return asResponse(value, () => who(request));
+            return held(
+              request,
+              asResponse(value, () => who(request)),
+            );
           } catch (error) {
             return failed(onError, request, error);
           }
@@ -156,7 +175,10 @@ function processed(steps: readonly Step[], inner: GetResponse, onError: OnError)
         given = step.out(request, response);
         if (given === response) continue;
         if (!isThenable(given)) {
-          response = asResponse(given, () => step.called);
+          response = held(
+            request,
+            asResponse(given, () => step.called),
+          );
           continue;
         }
       } catch (error) {
@@ -179,7 +201,10 @@ function processed(steps: readonly Step[], inner: GetResponse, onError: OnError)
   ): Promise<AnyResponse> => {
     let response: AnyResponse;
     try {
-      response = asResponse(await given, () => step.called);
+      response = held(
+        request,
+        asResponse(await given, () => step.called),
+      );
     } catch (error) {
       response = await failed(onError, request, error);
     }
@@ -197,7 +222,10 @@ function processed(steps: readonly Step[], inner: GetResponse, onError: OnError)
         answer = step.in!(request);
         if (answer === undefined) continue;
         if (isThenable(answer)) return inLater(request, answer, step, index, next + 1);
-        answer = asResponse(answer, () => step.called);
+        answer = held(
+          request,
+          asResponse(answer, () => step.called),
+        );
       } catch (error) {
         answer = failed(onError, request, error);
         if (answer instanceof Promise)
@@ -221,7 +249,11 @@ function processed(steps: readonly Step[], inner: GetResponse, onError: OnError)
     let answer: unknown;
     try {
       answer = await given;
-      if (answer !== undefined) answer = asResponse(answer, () => step.called);
+      if (answer !== undefined)
+        answer = held(
+          request,
+          asResponse(answer, () => step.called),
+        );
     } catch (error) {
       answer = await failed(onError, request, error);
     }

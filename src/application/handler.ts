@@ -153,7 +153,9 @@ async function finishLater(request: HttpRequest, promise: Promise<AnyResponse>, 
     await sendResponse(request.scope, response, send, () => watch.end());
   } finally {
     watch.end();
-    if (request.holds) await request.close();
+    const held = request.holds;
+    const closing = request.close();
+    if (held) await closing;
   }
 }
 

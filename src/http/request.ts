@@ -69,6 +69,7 @@ export class HttpRequest {
   #form: Promise<Form> | null = null;
   #used: string | null = null;
   #closers: (() => unknown)[] | null = null;
+  #closed = false;
 
   constructor(scope: HttpScope, receive: Receive, settings: RequestSettings = defaultSettings) {
     this.scope = scope;
@@ -321,9 +322,10 @@ export class HttpRequest {
     return (this.#incoming ??= new Incoming(this.#receive));
   }
 
-  /** `fn` runs when the request is over, whichever way it ended. */
+  /** `fn` runs when the request is over, whichever way it ended; at once when it is over already. */
   onClose(fn: () => unknown): void {
-    (this.#closers ??= []).push(fn);
+    if (this.#closed) void runCloser(fn);
+    else (this.#closers ??= []).push(fn);
   }
 
   /** For builders: whether `close` has anything to do. */
@@ -332,17 +334,24 @@ export class HttpRequest {
   }
 
   /** For builders: runs what `onClose` was given, last first. Never throws. */
-  async close(): Promise<void> {
-    const closers = this.#closers;
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.#closers === null ? nothing : this.#runClosers(this.#closers);
+  }
+
+  async #runClosers(closers: readonly (() => unknown)[]): Promise<void> {
     this.#closers = null;
-    if (closers === null) return;
-    for (let index = closers.length - 1; index >= 0; index--) {
-      try {
-        await closers[index]!();
-      } catch (error) {
-        console.error('An onClose() of a request failed:', error);
-      }
-    }
+    for (let index = closers.length - 1; index >= 0; index--) await runCloser(closers[index]!);
+  }
+}
+
+const nothing = Promise.resolve();
+
+async function runCloser(fn: () => unknown): Promise<void> {
+  try {
+    await fn();
+  } catch (error) {
+    console.error('An onClose() of a request failed:', error);
   }
 }
 

@@ -25,6 +25,8 @@ export abstract class BaseResponse {
   readonly headers: ResponseHeaders;
   #closers: (() => unknown)[] | null = null;
   #closed = false;
+  /** For builders: the request that closes it at the latest. */
+  heldBy: object | null = null;
 
   constructor(options: ResponseOptions | undefined, type: Header | null) {
     this.headers = new ResponseHeaders();
