@@ -112,6 +112,7 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
     ['--health-path <path>', 'a path that answers 200, and 503 while stopping', 'server'],
     ['--live-path <path>', 'a path that answers 200 as long as it can', 'server'],
     ['--metrics-path <path>', 'a path with metrics for Prometheus', 'server'],
+    ['--metrics-allow-ips <list>', 'who may read them (*)', 'server'],
     ['--no-server-header', 'send no "server: sobaya"', 'server'],
     ['--no-date-header', 'send no date', 'server'],
   ],

@@ -73,6 +73,8 @@ export interface ServeOptions {
   readonly livePath?: string;
   /** A path that gives metrics in the text format of Prometheus. Default: none. */
   readonly metricsPath?: string;
+  /** Addresses and networks that may read metrics; to others the path is the application's. Default '*'. */
+  readonly metricsAllowIps?: string;
   /** `common`, `combined`, `json` or a format with atoms; absent for no access log. */
   readonly accessLog?: string;
 
@@ -168,6 +170,7 @@ const defaults = {
   healthPath: null,
   livePath: null,
   metricsPath: null,
+  metricsAllowIps: '*',
   accessLog: null,
   certfile: null,
   keyfile: null,
@@ -208,6 +211,7 @@ const texts = new Set([
   'forwardedAllowIps',
   'forwardedParts',
   'proxyAllowIps',
+  'metricsAllowIps',
   'accessLog',
 ]);
 /** Paths that the server answers itself. */
@@ -237,6 +241,8 @@ export function resolveOptions(options: ServeOptions): ServerOptions {
   const twice = own.find((path, index) => own.indexOf(path) !== index);
   if (twice !== undefined)
     throw badOption('healthPath, livePath and metricsPath', twice, 'each a path of its own');
+  if (options.metricsAllowIps !== undefined && options.metricsPath === undefined)
+    throw badOption('metricsAllowIps', options.metricsAllowIps, 'metricsPath as well');
   if ((options.limitConcurrencyQueue ?? 0) > 0 && (options.limitConcurrency ?? 0) === 0)
     throw badOption('limitConcurrencyQueue', options.limitConcurrencyQueue, 'limitConcurrency as well');
   if (resolved['proxyProtocol'] !== 'off' && resolved['proxyAllowIps'] === '')

@@ -151,6 +151,27 @@ test('metrics: by the rules of the text format, and what they count', async () =
   await server.close();
 });
 
+test('metrics: for some addresses alone, behind a proxy too', async () => {
+  const options: ServeOptions = {
+    metricsPath: '/metrics',
+    metricsAllowIps: '10.0.0.0/8',
+    forwardedAllowIps: '*',
+  };
+  const ask = async (from: string): Promise<string> => {
+    const connection = new RawConnection(hello, options);
+    connection.feed(`GET /metrics HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ${from}\r\n\r\n`);
+    await connection.settle();
+    return connection.output;
+  };
+  assert.match(await ask('10.1.2.3'), /\r\n# HELP sobaya_requests_total/);
+  assert.match(
+    await ask('203.0.113.7'),
+    /\r\n\r\nGET \/metrics$/,
+    'to others it is the application that answers',
+  );
+  await assert.rejects(serve(hello, { port: 0, metricsAllowIps: '::1' }), { message: /metricsPath as well/ });
+});
+
 test('metrics: WebSockets and connections', async () => {
   const app: Application = async (scope, receive, send) => {
     if (scope.type === 'http') return await hello(scope, receive, send);
