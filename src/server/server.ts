@@ -7,7 +7,7 @@ import { Clock } from './clock.ts';
 import { Http1Connection } from './http1/connection.ts';
 import type { Http2Session } from './http2/session.ts';
 import { Lifespan } from './lifespan.ts';
-import { listen, urlOf } from './listening/listen.ts';
+import { accepting, listen, urlOf } from './listening/listen.ts';
 import { type ServerLog, silentLog, TextLog } from './log.ts';
 import { type Gathered, Metrics, type Snapshot } from './operations/metrics.ts';
 import { resolveOptions, type ServeOptions, type ServerOptions } from './options.ts';
@@ -82,10 +82,7 @@ export class Server {
       this.options.proxyProtocol === 'off'
         ? null
         : new TrustedAddresses('proxyAllowIps', this.options.proxyAllowIps);
-    this.#listener = net.createServer(
-      { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
-      (socket) => this.#accept(socket),
-    );
+    this.#listener = net.createServer(accepting, (socket) => this.#accept(socket));
   }
 
   /** Where it listens: `[host, port]`, or `[path, null]` for a unix socket. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import * as nodeHttp from 'node:http';
 import * as net from 'node:net';
@@ -187,6 +188,40 @@ test('a client that drops its connection ends the scope of its request', async (
   socket.resetAndDestroy();
   await ended.wait();
 });
+
+test('a flood of connections that say nothing, or half of something, is dropped in time, and others are served meanwhile', async () => {
+  const server = await start(hello, { timeoutHeader: 1000 });
+  const sockets = Array.from({ length: 600 }, (_, index) => {
+    const socket = net.connect(server.port, '127.0.0.1');
+    socket.on('error', () => {}).resume();
+    if (index % 2 === 0) socket.write('GET / HTTP/1.1\r\nHost: ');
+    return socket;
+  });
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const closed = Promise.all(sockets.map((socket) => once(socket, 'close')));
+  assert.equal(await (await fetch(server.url)).text(), 'GET /');
+  await closed;
+  assert.equal(await (await fetch(server.url)).text(), 'GET /');
+});
+
+test('connections are probed: a client that vanishes without a word is found out', {
+  skip: hasSs(),
+}, async () => {
+  const server = await start(hello);
+  const socket = net.connect(server.port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(socket, 'data');
+  const { stdout } = spawnSync('ss', ['-tnoH', 'sport', '=', `:${server.port}`], { encoding: 'utf8' });
+  assert.match(stdout, /timer:\(keepalive,(?:59|60|1min)/);
+  socket.destroy();
+});
+
+function hasSs(): string | false {
+  return spawnSync('ss', ['-V']).status === 0
+    ? false
+    : 'ss, which shows the timers of sockets, is not installed';
+}
 
 test('a half-closed client gets its whole response', async () => {
   const app = http(async (scope, receive, send) => {

@@ -5,6 +5,18 @@ import { fault } from '../../errors/index.ts';
 import type { ServerLog } from '../log.ts';
 import type { ServerOptions } from '../options.ts';
 
+/**
+ * How connections are accepted. The probes of TCP find out peers that have vanished without a word: nothing else would, where
+ * an application waits and sends nothing.
+ */
+export const accepting = {
+  allowHalfOpen: true,
+  noDelay: true,
+  pauseOnConnect: true,
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+} as const;
+
 export interface Listening {
   /** `[host, port]`, or `[path, null]` for a unix socket. */
   readonly address: readonly [host: string, port: number | null];

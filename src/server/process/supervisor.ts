@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import * as net from 'node:net';
-import { listen } from '../listening/listen.ts';
+import { accepting, listen } from '../listening/listen.ts';
 import { type ServerLog, TextLog } from '../log.ts';
 import { resolveOptions, type ServeOptions } from '../options.ts';
 import { type Child, isServing } from './child.ts';
@@ -68,10 +68,7 @@ export class Supervisor {
     this.#options = options;
     this.#log = options.log ?? new TextLog();
     this.#wanted = options.workers;
-    this.#listener = net.createServer(
-      { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
-      (socket) => this.#dealer.deal(socket),
-    );
+    this.#listener = net.createServer(accepting, (socket) => this.#dealer.deal(socket));
   }
 
   /** Runs until it is told to stop; gives the exit code. */
