@@ -43,12 +43,12 @@ export async function start({ peer, url }: { peer: Peer | 'Django'; url: string 
   check('prefetch', (await client.prefetch(1)).length, 20);
   return {
     round: async () => ({
-      get: await cost(client.get, 1500, CALLERS),
-      list: await cost(client.list, 200, CALLERS),
-      insert: await cost(client.insert, 600, CALLERS),
-      bulk: await cost(client.bulk, 6, 1),
+      get: await cost(client.get, 4000, CALLERS),
+      list: await cost(client.list, 500, CALLERS),
+      insert: await cost(client.insert, 1500, CALLERS),
+      bulk: await cost(client.bulk, 12, 1),
       prefetch: await cost(client.prefetch, 100, CALLERS),
-      transaction: await cost(client.transaction, 300, CALLERS),
+      transaction: await cost(client.transaction, 800, CALLERS),
     }),
     close: client.close,
   };

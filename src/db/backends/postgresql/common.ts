@@ -103,6 +103,7 @@ export abstract class PostgresTransaction implements Connection {
   readonly waited: number;
   protected open = false;
   #released = false;
+  #begun: Promise<unknown> | null = null;
 
   constructor(waited: number) {
     this.waited = waited;
@@ -126,12 +127,16 @@ export abstract class PostgresTransaction implements Connection {
     const { isolation, readOnly } = options;
     const level = isolation === undefined ? '' : ` ISOLATION LEVEL ${isolation.toUpperCase()}`;
     currentContext().scope.throwIfCancelled();
-    await this.control(`BEGIN${level}${readOnly ? ' READ ONLY' : ''}`);
+    this.#begun = this.control(`BEGIN${level}${readOnly ? ' READ ONLY' : ''}`);
     this.open = true;
+    // A bare BEGIN fails only with the connection, and then so does what comes behind it: both leave in one write.
+    if (level === '' && !readOnly) this.#begun.catch(() => {});
+    else await this.#begun;
   }
   async commit(): Promise<void> {
     // Whatever COMMIT answers, the transaction is over.
     this.open = false;
+    await this.#begun;
     // COMMIT of a transaction in which something failed is a ROLLBACK, and no error.
     if ((await this.control('COMMIT')) !== 'COMMIT') throw fault('SBY_DB_TRANSACTION_BROKEN', { began: '' });
   }
