@@ -45,8 +45,11 @@ export {
   Sum,
   Variance,
 } from './expressions/aggregates.ts';
+export * from './expressions/dates.ts';
 export * from './expressions/functions.ts';
+export * from './expressions/search.ts';
 export { Case, Exists, F, OuterRef, Q, rawSql, Subquery, Value, When } from './expressions/values.ts';
+export * from './expressions/windows.ts';
 export { columnName, tableName } from './fields/field.ts';
 export {
   array,

@@ -171,15 +171,15 @@ export interface Dialect {
   selectColumn(sql: string, kind: string): string;
   /** A parameter that stands alone, where the database cannot infer its type. */
   typedParameter(sql: string, family: Family | null): string;
-  /** `lhs IN (one bound array)`. */
-  inArray(lhs: string, parameter: string, family: Family): string;
+  /** `lhs IN (one bound array)`; `field` where the type is more than its family. */
+  inArray(lhs: string, parameter: string, family: Family, field?: Deconstructed): string;
   /** Turns a list of adapted values into the one parameter of inArray. */
   adaptArray(values: readonly unknown[], family: Family): unknown;
   /** A text lookup: contains, iexact, regex, …. `rhs` is an escaped pattern already. */
   textLookup(name: string, lhs: string, rhs: string, family: Family): string;
-  /** Part of a date or time: year, month, iso_year, week, quarter, hour, …. */
-  extract(part: string, sql: string, family: Family): string;
-  truncate(part: string, sql: string, family: Family, result: Family): string;
+  /** Part of a date or time: year, month, iso_year, week, quarter, hour, …. `zone`: a checked name of a time zone. */
+  extract(part: string, sql: string, family: Family, zone?: string): string;
+  truncate(part: string, sql: string, family: Family, result: Family, zone?: string): string;
   /** `CAST(sql AS …)` to a family's type. */
   cast(sql: string, family: Family): string;
   /** A database function by its Django name in upper case; null: `NAME(a, b)` as it stands. */

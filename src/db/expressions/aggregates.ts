@@ -13,7 +13,7 @@ import {
   TEXT,
 } from '../sql/nodes.ts';
 import type { Expression } from '../typing/lookups.ts';
-import type { Aggregate, Condition, NumberOfPath, OfPath } from '../typing/model.ts';
+import type { Aggregate, Condition, NumberOfPath, OfPath, Ordering } from '../typing/model.ts';
 import { ConditionExpr, type ConditionTree } from './condition.ts';
 import { Expr, FExpr, type OrderBy, operand, type Resolver, type Writer } from './expression.ts';
 
@@ -145,23 +145,39 @@ export function Variance<const P extends string>(
 ): Aggregate<number | null, P> {
   return make(options.sample ? 'VAR_SAMP' : 'VAR_POP', path, options, () => FLOAT);
 }
+export interface OrderedOptions extends AggregateOptions {
+  /** The order of the values: 'name', '-name', F('name').desc(). */
+  readonly orderBy?: string | Ordering | readonly (string | Ordering)[];
+}
+function ordered({ orderBy, ...options }: OrderedOptions): AggregateExpr['options'] {
+  if (orderBy === undefined) return options;
+  const items = (Array.isArray(orderBy) ? orderBy : [orderBy]) as (string | OrderBy | Expr)[];
+  return {
+    ...options,
+    orderBy: items.map((item) => {
+      if (typeof item !== 'string') return item instanceof Expr ? item.asc() : item;
+      return item.startsWith('-') ? new FExpr(item.slice(1)).desc() : new FExpr(item).asc();
+    }),
+  };
+}
+
 /** All values as an array. */
 export function ArrayAgg<const P extends string>(
   path: Given<P>,
-  options?: AggregateOptions,
+  options: OrderedOptions = {},
 ): Aggregate<unknown[] | null, P> {
-  return make('JSON_AGG', path, options, () => JSON_VALUE);
+  return make('JSON_AGG', path, ordered(options), () => JSON_VALUE);
 }
 /** All values as one text with a delimiter between. */
 export function StringAgg<const P extends string>(
   path: Given<P>,
   delimiter: string,
-  options: AggregateOptions = {},
+  options: OrderedOptions = {},
 ): Aggregate<string | null, P> {
   return new AggregateExpr(
     'STRING_AGG',
     [argument(path as string | Expr), operand(delimiter)],
-    options,
+    ordered(options),
     () => TEXT,
   ) as unknown as Aggregate<string | null, P>;
 }

@@ -2,23 +2,10 @@
 import { fault } from '../../errors/index.ts';
 import type { ValueField } from '../fields/field.ts';
 import type { Family } from '../fields/kinds.ts';
-import {
-  BIG,
-  DATE,
-  DATE_TIME,
-  FLOAT,
-  FuncNode,
-  INTEGER,
-  JSON_VALUE,
-  type Node,
-  type OrderNode,
-  TEXT,
-  TIME,
-  WindowNode,
-} from '../sql/nodes.ts';
+import { FLOAT, FuncNode, INTEGER, JSON_VALUE, type Node, TEXT } from '../sql/nodes.ts';
 import type { Expression } from '../typing/lookups.ts';
-import type { Computed, Ordering } from '../typing/model.ts';
-import { Expr, FExpr, OrderBy, operand, type Resolver, type Writer } from './expression.ts';
+import type { Computed } from '../typing/model.ts';
+import { Expr, FExpr, operand, type Resolver, type Writer } from './expression.ts';
 import { type OutputKind, outputOf } from './values.ts';
 
 type Out = ValueField | ((nodes: readonly Node[]) => ValueField | null) | null;
@@ -72,13 +59,14 @@ export class Func extends Expr {
 
 /** A field by name, an expression, or a plain value that is no text. */
 export type Argument = string | number | boolean | Date | Expression<unknown>;
-const argument = (given: unknown): Expr => (typeof given === 'string' ? new FExpr(given) : operand(given));
+export const argument = (given: unknown): Expr =>
+  typeof given === 'string' ? new FExpr(given) : operand(given);
 /** Where Django takes plain text as text: delimiters, patterns. */
 const literal = (given: unknown): Expr => operand(given);
-const first = (nodes: readonly Node[]): ValueField | null => nodes[0]?.output ?? null;
+export const first = (nodes: readonly Node[]): ValueField | null => nodes[0]?.output ?? null;
 const known = (nodes: readonly Node[]): ValueField | null =>
   nodes.find((node) => node.output !== null)?.output ?? null;
-function call<V>(
+export function call<V>(
   name: string,
   args: readonly Expr[],
   out: Out,
@@ -133,12 +121,34 @@ export const StrIndex = (x: Argument, part: string | Expression<string>): Comput
 export const Chr = (x: Argument): Computed<string> => call('CHR', [argument(x)], TEXT);
 export const Ord = (x: Argument): Computed<number> => call('ORD', [argument(x)], INTEGER);
 
+/** Text compared and ordered by another collation: Collate('name', 'NOCASE'), orderBy(Collate('name', 'C')). */
+export const Collate = (x: Argument, collation: string): Computed<string> => {
+  if (!/^[A-Za-z][\w-]*$/.test(collation))
+    throw fault('SBY_DB_BAD_NAME', { what: 'collation', got: collation });
+  return call('COLLATE', [argument(x)], TEXT, {
+    detail: collation,
+    template: ([sql], c) => `(${sql} COLLATE ${c.quote(collation)})`,
+  });
+};
+const hash =
+  (name: string) =>
+  (x: Argument): Computed<string> =>
+    call(name, [argument(x)], TEXT);
+/** The digest of the UTF-8 text, in hexadecimal digits. */
+export const MD5 = hash('MD5');
+/** PostgreSQL needs its extension pgcrypto for this one. */
+export const SHA1 = hash('SHA1');
+export const SHA224 = hash('SHA224');
+export const SHA256 = hash('SHA256');
+export const SHA384 = hash('SHA384');
+export const SHA512 = hash('SHA512');
+
 // ---- numbers
 export const Abs = (x: Argument): Computed<number> => call('ABS', [argument(x)], first);
 export const Ceil = (x: Argument): Computed<number> => call('CEIL', [argument(x)], first);
 export const Floor = (x: Argument): Computed<number> => call('FLOOR', [argument(x)], first);
 export const Round = (x: Argument, places = 0): Computed<number> =>
-  call('ROUND', [argument(x), operand(places)], first);
+  call('ROUND', places === 0 ? [argument(x)] : [argument(x), operand(places)], first);
 export const Sqrt = (x: Argument): Computed<number> => call('SQRT', [argument(x)], FLOAT);
 export const Exp = (x: Argument): Computed<number> => call('EXP', [argument(x)], FLOAT);
 export const Ln = (x: Argument): Computed<number> => call('LN', [argument(x)], FLOAT);
@@ -152,6 +162,14 @@ export const Sign = (x: Argument): Computed<number> => call('SIGN', [argument(x)
 export const Sin = (x: Argument): Computed<number> => call('SIN', [argument(x)], FLOAT);
 export const Cos = (x: Argument): Computed<number> => call('COS', [argument(x)], FLOAT);
 export const Tan = (x: Argument): Computed<number> => call('TAN', [argument(x)], FLOAT);
+export const Cot = (x: Argument): Computed<number> => call('COT', [argument(x)], FLOAT);
+export const ASin = (x: Argument): Computed<number> => call('ASIN', [argument(x)], FLOAT);
+export const ACos = (x: Argument): Computed<number> => call('ACOS', [argument(x)], FLOAT);
+export const ATan = (x: Argument): Computed<number> => call('ATAN', [argument(x)], FLOAT);
+export const ATan2 = (y: Argument, x: Argument): Computed<number> =>
+  call('ATAN2', [argument(y), argument(x)], FLOAT);
+export const Degrees = (x: Argument): Computed<number> => call('DEGREES', [argument(x)], FLOAT);
+export const Radians = (x: Argument): Computed<number> => call('RADIANS', [argument(x)], FLOAT);
 export const Pi = (): Computed<number> => call('PI', [], FLOAT);
 /** A number from 0 to 1, another for each row. */
 export const Random = (): Computed<number> => call('RANDOM', [], FLOAT, { strict: false });
@@ -190,161 +208,9 @@ interface CastTypes {
   uuid: string;
 }
 /** An object made from fields: JSONObject({ name: 'author__name' }). */
-export function JSONObject(fields: Readonly<Record<string, Argument>>): Computed<Record<string, unknown>> {
+export function JSONObject(
+  fields: Readonly<Record<string, Argument>> = {},
+): Computed<Record<string, unknown>> {
   const args = Object.entries(fields).flatMap(([name, value]) => [operand(name), argument(value)]);
   return call('JSON_OBJECT', args, JSON_VALUE, { strict: false });
 }
-
-// ---- dates and times
-/** The moment of the statement. */
-export const Now = (): Computed<Date> => call('NOW', [], DATE_TIME, { strict: false });
-export type DatePart =
-  | 'year'
-  | 'iso_year'
-  | 'quarter'
-  | 'month'
-  | 'week'
-  | 'day'
-  | 'week_day'
-  | 'iso_week_day'
-  | 'hour'
-  | 'minute'
-  | 'second';
-/** A part of a date or time as a number. */
-export function Extract(x: Argument, part: DatePart): Computed<number> {
-  return call('EXTRACT', [argument(x)], INTEGER, {
-    detail: part,
-    template: ([sql], c, [family]) => c.dialect.extract(part, sql as string, family ?? 'dateTime'),
-  });
-}
-export const ExtractYear = (x: Argument): Computed<number> => Extract(x, 'year');
-export const ExtractIsoYear = (x: Argument): Computed<number> => Extract(x, 'iso_year');
-export const ExtractQuarter = (x: Argument): Computed<number> => Extract(x, 'quarter');
-export const ExtractMonth = (x: Argument): Computed<number> => Extract(x, 'month');
-export const ExtractWeek = (x: Argument): Computed<number> => Extract(x, 'week');
-export const ExtractDay = (x: Argument): Computed<number> => Extract(x, 'day');
-export const ExtractWeekDay = (x: Argument): Computed<number> => Extract(x, 'week_day');
-export const ExtractIsoWeekDay = (x: Argument): Computed<number> => Extract(x, 'iso_week_day');
-export const ExtractHour = (x: Argument): Computed<number> => Extract(x, 'hour');
-export const ExtractMinute = (x: Argument): Computed<number> => Extract(x, 'minute');
-export const ExtractSecond = (x: Argument): Computed<number> => Extract(x, 'second');
-
-export type TruncPart = 'year' | 'quarter' | 'month' | 'week' | 'day' | 'hour' | 'minute' | 'second';
-/** A date or time cut down to the beginning of its year, month, …. */
-export function Trunc(x: Argument, part: TruncPart): Computed<Date | null> {
-  return call('TRUNC', [argument(x)], first, {
-    detail: part,
-    template: ([sql], c, [family]) =>
-      c.dialect.truncate(part, sql as string, family ?? 'dateTime', family ?? 'dateTime'),
-  });
-}
-export const TruncYear = (x: Argument): Computed<Date | null> => Trunc(x, 'year');
-export const TruncQuarter = (x: Argument): Computed<Date | null> => Trunc(x, 'quarter');
-export const TruncMonth = (x: Argument): Computed<Date | null> => Trunc(x, 'month');
-export const TruncWeek = (x: Argument): Computed<Date | null> => Trunc(x, 'week');
-export const TruncDay = (x: Argument): Computed<Date | null> => Trunc(x, 'day');
-export const TruncHour = (x: Argument): Computed<Date | null> => Trunc(x, 'hour');
-export const TruncMinute = (x: Argument): Computed<Date | null> => Trunc(x, 'minute');
-export const TruncSecond = (x: Argument): Computed<Date | null> => Trunc(x, 'second');
-const cutTo = (x: Argument, part: 'date' | 'time'): Func =>
-  new Func('EXTRACT', [argument(x)], part === 'date' ? DATE : TIME, {
-    detail: part,
-    template: ([sql], c, [family]) => c.dialect.extract(part, sql as string, family ?? 'dateTime'),
-  });
-/** The calendar date of a moment, in UTC. */
-export const TruncDate = (x: Argument): Computed<string | null> =>
-  cutTo(x, 'date') as unknown as Computed<string | null>;
-/** The time of day of a moment, in UTC. */
-export const TruncTime = (x: Argument): Computed<string | null> =>
-  cutTo(x, 'time') as unknown as Computed<string | null>;
-
-// ---- windows
-export interface WindowOptions {
-  readonly partitionBy?: Argument | readonly Argument[];
-  readonly orderBy?: string | Ordering | readonly (string | Ordering)[];
-  /** ROWS or RANGE between offsets: [-2, 0] is the two rows before and this one; null is unbounded. */
-  readonly frame?: {
-    readonly type: 'rows' | 'range';
-    readonly start: number | null;
-    readonly end: number | null;
-  };
-}
-class WindowExpr extends Expr {
-  readonly inner: Expr;
-  readonly partition: readonly Expr[];
-  readonly order: readonly OrderBy[];
-  readonly frame: string;
-  constructor(inner: Expr, options: WindowOptions) {
-    super();
-    this.inner = inner;
-    const { partitionBy = [], orderBy = [], frame } = options;
-    this.partition = ((Array.isArray(partitionBy) ? partitionBy : [partitionBy]) as Argument[]).map(argument);
-    this.order = ((Array.isArray(orderBy) ? orderBy : [orderBy]) as (string | OrderBy | Expr)[]).map(
-      (item) => {
-        if (item instanceof OrderBy) return item;
-        if (item instanceof Expr) return item.asc();
-        return item.startsWith('-') ? new FExpr(item.slice(1)).desc() : new FExpr(item).asc();
-      },
-    );
-    this.frame = frame === undefined ? '' : frameSql(frame);
-  }
-  write(w: Writer): void {
-    w.text += `W${this.frame}(`;
-    this.inner.write(w);
-    w.text += '|';
-    for (const expr of this.partition) expr.write(w);
-    w.text += '|';
-    for (const order of this.order) order.write(w);
-    w.text += ')';
-  }
-  resolve(r: Resolver): Node {
-    const order: OrderNode[] = this.order.map((one) => one.resolve(r));
-    return new WindowNode(
-      this.inner.resolve(r),
-      this.partition.map((one) => one.resolve(r)),
-      order,
-      this.frame,
-    );
-  }
-}
-function frameSql({ type, start, end }: NonNullable<WindowOptions['frame']>): string {
-  const bound = (n: number | null, which: 'PRECEDING' | 'FOLLOWING'): string => {
-    if (n === null) return `UNBOUNDED ${which}`;
-    if (!Number.isSafeInteger(n))
-      throw fault('SBY_DB_BAD_LOOKUP_VALUE', { path: 'frame', got: n, expected: 'whole numbers or null' });
-    return n === 0 ? 'CURRENT ROW' : n < 0 ? `${-n} PRECEDING` : `${n} FOLLOWING`;
-  };
-  return `${type === 'rows' ? 'ROWS' : 'RANGE'} BETWEEN ${bound(start, 'PRECEDING')} AND ${bound(end, 'FOLLOWING')}`;
-}
-/** A function over the rows around each row: Window(RowNumber(), { partitionBy: 'author', orderBy: '-views' }). */
-export function Window<V>(expression: Expression<V>, options: WindowOptions = {}): Computed<V> {
-  return new WindowExpr(expression as unknown as Expr, options) as unknown as Computed<V>;
-}
-export const RowNumber = (): Expression<number> => call('ROW_NUMBER', [], BIG);
-export const Rank = (): Expression<number> => call('RANK', [], BIG);
-export const DenseRank = (): Expression<number> => call('DENSE_RANK', [], BIG);
-export const PercentRank = (): Expression<number> => call('PERCENT_RANK', [], FLOAT);
-export const CumeDist = (): Expression<number> => call('CUME_DIST', [], FLOAT);
-export const Ntile = (buckets: number): Expression<number> =>
-  call('NTILE', [operand(buckets)], BIG, { template: ([n]) => `NTILE(CAST(${n} AS INTEGER))` });
-const shifted = (name: string, x: Argument, offset: number, fallback?: Argument): Expr =>
-  new Func(
-    name,
-    [argument(x), operand(offset), ...(fallback === undefined ? [] : [argument(fallback)])],
-    first,
-    {
-      strict: false,
-      template: ([value, n, other]) =>
-        `${name}(${value},CAST(${n} AS INTEGER)${other === undefined ? '' : `,${other}`})`,
-    },
-  );
-export const Lag = <V = unknown>(x: Argument, offset = 1, fallback?: Argument): Expression<V | null> =>
-  shifted('LAG', x, offset, fallback) as unknown as Expression<V | null>;
-export const Lead = <V = unknown>(x: Argument, offset = 1, fallback?: Argument): Expression<V | null> =>
-  shifted('LEAD', x, offset, fallback) as unknown as Expression<V | null>;
-export const FirstValue = <V = unknown>(x: Argument): Expression<V> =>
-  call('FIRST_VALUE', [argument(x)], first);
-export const LastValue = <V = unknown>(x: Argument): Expression<V> =>
-  call('LAST_VALUE', [argument(x)], first);
-export const NthValue = <V = unknown>(x: Argument, n: number): Expression<V | null> =>
-  shifted('NTH_VALUE', x, n) as unknown as Expression<V | null>;

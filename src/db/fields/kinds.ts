@@ -113,12 +113,13 @@ function decodeTime(raw: unknown): string {
 
 /** Milliseconds; SQLite keeps microseconds in an integer, PostgreSQL answers ISO-like interval text. */
 export function decodeDuration(raw: unknown): number {
-  if (typeof raw === 'number') return raw / 1000;
+  if (typeof raw === 'number') return Math.round(raw) / 1000;
   if (typeof raw === 'bigint') return Number(raw) / 1000;
   const text = String(raw);
-  let ms = 0;
+  // Microseconds, which doubles hold exactly for 285 years.
+  let micros = 0;
   for (const [, amount, unit] of text.matchAll(/(-?\d+) (year|mon|day)s?/g))
-    ms += Number(amount) * (unit === 'year' ? 365.25 : unit === 'mon' ? 30 : 1) * 86_400_000;
+    micros += Number(amount) * (unit === 'year' ? 365.25 : unit === 'mon' ? 30 : 1) * 86_400_000_000;
   const clock = /(-)?(\d+):(\d\d):(\d\d(?:\.\d+)?)/.exec(text);
   if (clock !== null) {
     const [, sign, hours, minutes, seconds] = clock as unknown as [
@@ -129,10 +130,10 @@ export function decodeDuration(raw: unknown): number {
       string,
     ];
     const part =
-      Number(hours) * 3_600_000 + Number(minutes) * 60_000 + Math.round(Number(seconds) * 1e6) / 1000;
-    ms += sign === '-' ? -part : part;
+      Number(hours) * 3_600_000_000 + Number(minutes) * 60_000_000 + Math.round(Number(seconds) * 1e6);
+    micros += sign === '-' ? -part : part;
   }
-  return ms;
+  return micros / 1000;
 }
 
 function decodeJson(raw: unknown): unknown {

@@ -3,7 +3,7 @@ import type { Row } from '../backends/base.ts';
 import { type Instance, type Siblings, stateOf } from '../model/base.ts';
 import type { Meta } from '../model/meta.ts';
 import { decimalText } from '../sql/lookups.ts';
-import type { Node } from '../sql/nodes.ts';
+import { AggregateNode, type Node } from '../sql/nodes.ts';
 import type { LoadedRelation, Selection } from '../sql/select.ts';
 
 type Decode = ((raw: never) => unknown) | null;
@@ -12,6 +12,14 @@ type Decode = ((raw: never) => unknown) | null;
 export function decoder(node: Node): Decode {
   const { output } = node;
   if (output === null) return null;
+  if (node instanceof AggregateNode && node.name === 'JSON_AGG') {
+    const [argument] = node.children;
+    const each = argument === undefined ? null : (decoder(argument) as ((raw: unknown) => unknown) | null);
+    return (raw: unknown) => {
+      const list = (typeof raw === 'string' ? JSON.parse(raw) : raw) as unknown[];
+      return each === null ? list : list.map((item) => (item === null ? null : each(item)));
+    };
+  }
   if (output.spec.family === 'decimal') {
     const places = Number(output.options['decimalPlaces']);
     return (raw: unknown) => {

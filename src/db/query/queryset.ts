@@ -8,7 +8,8 @@ import {
   type QuerySource,
   writeGiven,
 } from '../expressions/condition.ts';
-import { Expr, OrderBy, Writer } from '../expressions/expression.ts';
+import { Trunc, truncatedDate } from '../expressions/dates.ts';
+import { Expr, FExpr, OrderBy, Writer } from '../expressions/expression.ts';
 import { type Instance, isInstance, type Siblings } from '../model/base.ts';
 import { type Meta, metaOf } from '../model/meta.ts';
 import type { Compiler } from '../sql/compiler.ts';
@@ -96,6 +97,11 @@ export class QuerySetImpl implements QuerySource {
     this.shape = shape;
     this.vals = vals;
     this.extras = extras;
+  }
+
+  /** Hands the queryset to a function: how querysets are extended. */
+  use<A extends unknown[], T>(fn: (set: this, ...args: A) => T, ...args: A): T {
+    return fn(this, ...args);
   }
 
   /** The same kind of queryset with another shape: subclasses stay what they are. */
@@ -224,10 +230,30 @@ export class QuerySetImpl implements QuerySource {
   }
   slice(start: number, end?: number | null): this {
     if (!Number.isSafeInteger(start) || start < 0) throw badSlice(this.meta, start, 'slice');
+    const { limit, offset } = this.#window;
+    // A slice of a slice counts from where that one begins, and ends with it.
+    if (limit !== null || offset > 0) {
+      if (end !== undefined && end !== null && (!Number.isSafeInteger(end) || end < 0))
+        throw badSlice(this.meta, end, 'slice');
+      const last = Math.min(end ?? Number.POSITIVE_INFINITY, limit ?? Number.POSITIVE_INFINITY);
+      const moved = this.offset(offset + start);
+      return last === Number.POSITIVE_INFINITY ? moved : moved.limit(Math.max(0, last - start));
+    }
     if (end === undefined || end === null) return start === 0 ? this : this.offset(start);
     if (!Number.isSafeInteger(end) || end < 0) throw badSlice(this.meta, end, 'slice');
     const length = Math.max(0, end - start);
     return start === 0 ? this.limit(length) : this.limit(length).offset(start);
+  }
+  /** The limit and the offset that were asked, since the last combination. */
+  get #window(): { limit: number | null; offset: number } {
+    let limit: number | null = null;
+    let offset: number | null = null;
+    for (let s: Shape | null = this.shape; s !== null && s.operation?.kind !== 'combine'; s = s.parent) {
+      const op = s.operation;
+      if (op?.kind === 'limit') limit ??= op.fixed ?? (this.vals[s.before] as number);
+      else if (op?.kind === 'offset') offset ??= this.vals[s.before] as number;
+    }
+    return { limit, offset: offset ?? 0 };
   }
   /** LIMIT as text: for get(), first() and their like. */
   limited(count: number): this {
@@ -281,6 +307,30 @@ export class QuerySetImpl implements QuerySource {
       }));
     }
     return this.clone(shape, vals);
+  }
+  /** The different dates of a field, cut down to `kind`; as Django, without null. */
+  dates(field: string, kind: string, options: { order?: string } = {}): this {
+    checkKind(this.meta, kind, ['year', 'quarter', 'month', 'week', 'day']);
+    return this.#cut(field, truncatedDate(new FExpr(field) as never, kind as 'day'), options.order);
+  }
+  datetimes(field: string, kind: string, options: { order?: string; timeZone?: string } = {}): this {
+    checkKind(this.meta, kind, ['year', 'quarter', 'month', 'week', 'day', 'hour', 'minute', 'second']);
+    const { timeZone } = options;
+    const cut = Trunc(field, kind as 'day', timeZone === undefined ? {} : { timeZone });
+    return this.#cut(field, cut as unknown as Expr, options.order);
+  }
+  #cut(field: string, cut: Expr, order = 'ASC'): this {
+    if (order !== 'ASC' && order !== 'DESC')
+      throw fault('SBY_DB_BAD_LOOKUP_VALUE', {
+        path: `${this.meta.label} dates()`,
+        got: order,
+        expected: "'ASC' or 'DESC'",
+      });
+    return this.annotate({ sobayaCut: cut })
+      .filter({ [`${field}__isnull`]: false })
+      .valuesList('sobayaCut', { flat: true })
+      .distinct()
+      .orderBy(order === 'ASC' ? 'sobayaCut' : '-sobayaCut');
   }
   selectRelated(...paths: string[]): this {
     return this.#paths('related', paths);
@@ -674,6 +724,15 @@ export class QuerySetImpl implements QuerySource {
   selectWith(to: Route, terminal: string, mode: SelectMode): Compiled {
     return this.compile(to, terminal, (query, c) => ({ sql: selectSql(query, c, mode), reads: true }));
   }
+}
+
+function checkKind(meta: Meta, kind: string, known: readonly string[]): void {
+  if (!known.includes(kind))
+    throw fault('SBY_DB_BAD_LOOKUP_VALUE', {
+      path: `${meta.label} dates()`,
+      got: kind,
+      expected: known.join(', '),
+    });
 }
 
 /** Sets what a related manager knows about its rows, and the strictness of the query. */

@@ -117,14 +117,23 @@ export function transformed(
     }
     if (family === 'array' && part === 'len') {
       node = new FuncNode('len', [node], INTEGER, true, (args, c) =>
-        c.dialect.features.arrays ? `COALESCE(CARDINALITY(${args[0]}),0)` : `JSON_ARRAY_LENGTH(${args[0]})`,
+        c.dialect.features.arrays
+          ? `CASE WHEN ${args[0]} IS NULL THEN NULL ELSE COALESCE(ARRAY_LENGTH(${args[0]},1),0) END`
+          : `JSON_ARRAY_LENGTH(${args[0]})`,
       );
       continue;
     }
     if (family === 'array' && /^\d+$/.test(part)) {
-      const element = (node.output as ValueField).options['of'] as ValueField;
-      node = new FuncNode('index', [node], element, true, (args, c) =>
-        c.dialect.features.arrays ? `(${args[0]})[${Number(part) + 1}]` : `(${args[0]}->>'$[${part}]')`,
+      node = new IndexNode(node, Number(part));
+      continue;
+    }
+    const slice = family === 'array' ? /^(\d+)_(\d+)$/.exec(part) : null;
+    if (slice !== null) {
+      const [from, to] = [Number(slice[1]), Number(slice[2])];
+      node = new FuncNode('slice', [node], node.output, true, (args, c) =>
+        c.dialect.features.arrays
+          ? `(${args[0]})[${from + 1}:${to}]`
+          : `(SELECT JSON_GROUP_ARRAY(value) FROM json_each(${args[0]}) WHERE key>=${from} AND key<${to})`,
       );
       continue;
     }
@@ -138,6 +147,22 @@ export function transformed(
     throw unknownLookup(node, part, path);
   }
   return { node, lookup: 'exact', json };
+}
+
+/** An element of an array, or of an array in an array: `grid[1][2]`. */
+class IndexNode extends FuncNode {
+  readonly path: readonly number[];
+  constructor(of: Node, at: number) {
+    const path = of instanceof IndexNode ? [...of.path, at] : [at];
+    const base = of instanceof IndexNode ? (of.children[0] as Node) : of;
+    const element = (of.output as ValueField).options['of'] as ValueField;
+    super('index', [base], element, true, ([x], c) =>
+      c.dialect.features.arrays
+        ? `(${x})${path.map((n) => `[${n + 1}]`).join('')}`
+        : `(${x}->>'$${path.map((n) => `[${n}]`).join('')}')`,
+    );
+    this.path = path;
+  }
 }
 
 function known(part: string): boolean {
@@ -313,6 +338,9 @@ export function lookupNode(
   if (family === 'json' && JSONS.has(lookup))
     return { node: jsonLookup(lhs, [], lookup, given, path), lookup, lhs };
   if (family === 'array' && ARRAYS.has(lookup)) return { node: arrayLookup(lhs, lookup, one()), lookup, lhs };
+  const vector = lhs instanceof FuncNode && lhs.name === 'SEARCH_VECTOR';
+  if ((lookup === 'search' && (vector || family === 'text')) || (lookup === 'exact' && vector))
+    return { node: searchLookup(lhs, one(), vector), lookup, lhs };
   const operator = COMPARE[lookup];
   if (operator !== undefined) {
     if (
@@ -375,7 +403,7 @@ export function lookupNode(
     return {
       node: new CompareNode(
         [lhs, param],
-        (c, [l, r]) => c.dialect.inArray(l as string, r as string, family ?? 'text'),
+        (c, [l, r]) => c.dialect.inArray(l as string, r as string, family ?? 'text', output?.deconstruct()),
         true,
       ),
       lookup,
@@ -449,26 +477,6 @@ export function lookupNode(
       lhs,
     };
   }
-  if (lookup === 'search' && family === 'text') {
-    const rhs = one();
-    return {
-      node: new CompareNode(
-        [lhs, rhs],
-        (c, [l, r]) => {
-          if (!c.dialect.features.fullText)
-            throw fault('SBY_DB_UNSUPPORTED', {
-              what: 'The lookup search',
-              engine: c.dialect.vendor,
-              fix: 'Use icontains',
-            });
-          return `to_tsvector(COALESCE(${l},'')) @@ plainto_tsquery(${r})`;
-        },
-        true,
-      ),
-      lookup,
-      lhs,
-    };
-  }
   if (relation !== null && rest.length > 0)
     throw fault('SBY_DB_UNKNOWN_FIELD', {
       model: relation.label,
@@ -479,6 +487,25 @@ export function lookupNode(
   lookup = rest.at(-1) ?? lookup;
   lhs = found.node;
   throw unknownLookup(lhs, lookup, path);
+}
+
+/** `document @@ question`: a text is read as either. */
+function searchLookup(lhs: Node, rhs: Node, vector: boolean): Node {
+  const query = rhs instanceof FuncNode && rhs.name === 'SEARCH_QUERY';
+  return new CompareNode(
+    [lhs, rhs],
+    (c, [l, r]) => {
+      if (!c.dialect.features.fullText)
+        throw fault('SBY_DB_UNSUPPORTED', {
+          what: 'The lookup search',
+          engine: c.dialect.vendor,
+          fix: 'Use icontains',
+        });
+      const document = vector ? l : `to_tsvector(COALESCE(${l},''))`;
+      return `${document} @@ ${query ? r : `plainto_tsquery(${r})`}`;
+    },
+    true,
+  );
 }
 
 function checkedRegex(value: string, path: string): string {
@@ -550,6 +577,16 @@ function jsonLookup(base: Node, path: readonly string[], lookup: string, given: 
     );
   }
   if (given.tag === 'flag') throw badValue(where, given.value, 'another value');
+  const operator = COMPARE[lookup];
+  if (given.tag === 'nodes' && operator !== undefined)
+    return new CompareNode(
+      [base, ...given.nodes],
+      (c, [l, r]) =>
+        c.dialect.features.arrays
+          ? `${at(c, l as string, 'json')} ${operator} TO_JSONB(${r})`
+          : `${path.length === 0 ? l : at(c, l as string, 'text')} ${operator} ${r}`,
+      true,
+    );
   if (given.tag === 'range' || given.tag === 'subquery' || given.tag === 'nodes')
     throw badValue(where, given.tag, 'a value');
   const { slot } = given;
@@ -582,7 +619,6 @@ function jsonLookup(base: Node, path: readonly string[], lookup: string, given: 
           : `JSON(${at(c, l as string, 'json')}) IN (SELECT json_quote(value) FROM json_each(${r}))`,
       true,
     );
-  const operator = COMPARE[lookup];
   if (operator !== undefined) {
     const number = (value: unknown): unknown => {
       if (typeof value !== 'number' && typeof value !== 'string')
@@ -599,7 +635,8 @@ function jsonLookup(base: Node, path: readonly string[], lookup: string, given: 
     );
   }
   const pattern = PATTERNS[lookup];
-  if (pattern !== undefined && !(lookup === 'contains' && path.length === 0))
+  // contains is about JSON, on a key too.
+  if (pattern !== undefined && lookup !== 'contains')
     return new CompareNode(
       [base, raw((value) => pattern[0] + likeEscape(text(value)) + pattern[1])],
       (c, [l, r]) => c.dialect.textLookup(lookup, at(c, l as string, 'text'), r as string, 'text'),
@@ -617,7 +654,7 @@ function jsonLookup(base: Node, path: readonly string[], lookup: string, given: 
       (c, [l, r]) =>
         c.dialect.features.arrays
           ? `${at(c, l as string, 'json')} ? ${r}`
-          : `EXISTS (SELECT 1 FROM json_each(${at(c, l as string, 'json')}) x WHERE x.key=${r})`,
+          : `EXISTS (SELECT 1 FROM json_each(${at(c, l as string, 'json')}) x WHERE CAST(x.key AS TEXT)=${r})`,
       true,
     );
   if (lookup === 'has_keys' || lookup === 'has_any_keys') {
@@ -631,7 +668,7 @@ function jsonLookup(base: Node, path: readonly string[], lookup: string, given: 
           return `${x} ${all ? '?&' : '?|'} ${keys}`;
         }
         // A scalar gives one row, without a key.
-        const known = `(SELECT x.key FROM json_each(${x}) x WHERE x.key IS NOT NULL)`;
+        const known = `(SELECT CAST(x.key AS TEXT) FROM json_each(${x}) x WHERE x.key IS NOT NULL)`;
         return all
           ? `NOT EXISTS (SELECT 1 FROM json_each(${r}) k WHERE k.value NOT IN ${known})`
           : `EXISTS (SELECT 1 FROM json_each(${r}) k WHERE k.value IN ${known})`;
@@ -643,12 +680,12 @@ function jsonLookup(base: Node, path: readonly string[], lookup: string, given: 
     return new CompareNode(
       [base, raw(asJson)],
       (c, [l, r]) => {
-        if (!c.dialect.features.arrays)
-          throw fault('SBY_DB_UNSUPPORTED', {
-            what: `The lookup ${lookup} of JSON`,
-            engine: c.dialect.vendor,
-            fix: 'Compare keys instead',
-          });
+        if (!c.dialect.features.arrays) {
+          const x = at(c, l as string, 'json');
+          return lookup === 'contains'
+            ? `sobaya_json_contains(${x},${r})`
+            : `sobaya_json_contains(${r},${x})`;
+        }
         return `${at(c, l as string, 'json')} ${lookup === 'contains' ? '@>' : '<@'} ${r}::jsonb`;
       },
       true,

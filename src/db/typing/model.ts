@@ -246,6 +246,10 @@ type PrefetchedBy<F, X> =
       ? Prefetched<F, X>
       : never;
 
+type DateKind = 'year' | 'quarter' | 'month' | 'week' | 'day';
+interface DatesOptions {
+  readonly order?: 'ASC' | 'DESC';
+}
 export interface LockOptions {
   /** Leave out rows that somebody else has locked. */
   readonly skipLocked?: boolean;
@@ -343,6 +347,15 @@ export interface QuerySet<M, X = {}, R = Inst<M>> extends PromiseLike<R[]>, Asyn
       [I in keyof P]: P[I] & (P[I] extends string ? Check<Prefetched<FieldsOf<M>, P[I]>> : unknown);
     }
   ): QuerySet<M, X, R & U2I<PrefetchedBy<FieldsOf<M>, P[number]>>>;
+  /** Hands the queryset to a function of yours, and goes on with what it gives: `.use(published).use(by, author)`. */
+  use<A extends readonly unknown[], T>(fn: (set: this, ...args: A) => T, ...args: A): T;
+  /** The different dates of a field, cut down to the beginning of their year, month, …. */
+  dates(field: Names<FieldsOf<M>>, kind: DateKind, options?: DatesOptions): QuerySet<M, X, string>;
+  datetimes(
+    field: Names<FieldsOf<M>>,
+    kind: DateKind | 'hour' | 'minute' | 'second',
+    options?: DatesOptions & { readonly timeZone?: string },
+  ): QuerySet<M, X, Date>;
   only(...fields: Paths<FieldsOf<M>>[]): QuerySet<M, X, R>;
   defer(...fields: Paths<FieldsOf<M>>[]): QuerySet<M, X, R>;
   using(alias: string): QuerySet<M, X, R>;

@@ -5,12 +5,13 @@ import { after, before, describe, test } from 'node:test';
 import type { Databases } from 'sobaya/db';
 import { serverOrSkip, type TestServer } from '../support/postgres.ts';
 import { aligned, expected, openBank, plain, queryset } from './bank.ts';
-import { different, wrong } from './different.ts';
+import { different, differentOn, wrong } from './different.ts';
 import { queries } from './queries.ts';
 
 interface Answer {
   readonly is?: unknown;
   readonly raises?: string;
+  readonly fails?: string;
 }
 const answers = JSON.parse(readFileSync(new URL('answers.json', import.meta.url), 'utf8')) as Record<
   string,
@@ -40,10 +41,16 @@ for (const [vendor, server] of [
     });
 
     for (const [name, query] of Object.entries(queries)) {
-      test(name, { skip: different[name] ?? false, todo: wrong.includes(name) }, () =>
+      const by = answers[name] ?? {};
+      const answer = (by.both ?? by[vendor]) as Answer | undefined;
+      // Some Django itself cannot answer here: arrays on SQLite, what 3.2 did not have yet.
+      const unasked = answer === undefined || answer.fails !== undefined;
+      const skip = unasked
+        ? 'Django 3.2 has no answer'
+        : (different[name] ?? differentOn[vendor][name] ?? false);
+      test(name, { skip, todo: wrong.includes(name) }, () =>
         databases.run(async () => {
-          const by = answers[name] ?? {};
-          const answer = (by.both ?? by[vendor]) as Answer;
+          if (answer === undefined) return;
           if (answer.raises !== undefined) {
             await assert.rejects(
               async () => await queryset(query),

@@ -465,7 +465,8 @@ export async function openBank(url: string): Promise<Databases> {
 export function plain(value: unknown): unknown {
   if (value === undefined) return null;
   if (typeof value === 'bigint') return Number(value);
-  if (typeof value === 'number') return Math.round(value * 1e9) / 1e9;
+  // Django's are rounded to nine digits too; whole numbers have none to lose.
+  if (typeof value === 'number') return Number.isInteger(value) ? value : Math.round(value * 1e9) / 1e9;
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return value.map(plain);
   if (value === null || typeof value !== 'object') return value;

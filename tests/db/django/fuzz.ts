@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { isDeepStrictEqual } from 'node:util';
 import { serverOrSkip } from '../support/postgres.ts';
 import { aligned, expected, Missing, openBank, plain, queryset } from './bank.ts';
+import { features } from './features.ts';
 import { queryOf } from './grammar.ts';
 import type { Query } from './queries.ts';
 
@@ -29,8 +30,13 @@ const targets = {
 let different = 0;
 let refused = 0;
 const only = process.env['SEEDS']?.split(',').map(Number);
-for (let seed = from; seed < from + count; seed++) {
-  const query = process.env['QUERY'] ? (JSON.parse(process.env['QUERY']) as Query) : queryOf(seed);
+const named = process.env['FEATURES'] === undefined ? null : Object.entries(features);
+for (let seed = from; seed < from + (named?.length ?? count); seed++) {
+  const query = process.env['QUERY']
+    ? (JSON.parse(process.env['QUERY']) as Query)
+    : named !== null
+      ? (named[seed - from] as [string, Query])[1]
+      : queryOf(seed);
   if (only !== undefined && !only.includes(seed)) continue;
   const answers = await ask(query);
   for (const [vendor, databases] of Object.entries(targets)) {

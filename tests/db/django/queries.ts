@@ -4,7 +4,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeWide } from './wide.ts';
+import { features } from './features.ts';
+import { makeWide, wideConditions } from './wide.ts';
 
 export type Call = readonly [name: string, ...args: unknown[]];
 export type Query = readonly [model: string, ...calls: Call[]];
@@ -870,10 +871,10 @@ const handwritten: Record<string, Query> = {
   'unknown values': ['Article', ['values', 'nothing']],
 };
 
-function generated(): Record<string, Query> {
+function generated(from: Record<string, Row[]>): Record<string, Query> {
   const random = randomFrom(7);
   const out: Record<string, Query> = {};
-  for (const [model, list] of Object.entries(conditions)) {
+  for (const [model, list] of Object.entries(from)) {
     list.forEach((condition, index) => {
       const text = JSON.stringify(condition);
       out[`${model} filter ${text}`] = [model, ['filter', condition], ['orderBy', 'id']];
@@ -904,7 +905,12 @@ function generated(): Record<string, Query> {
   return out;
 }
 
-export const queries: Record<string, Query> = { ...handwritten, ...generated() };
+export const queries: Record<string, Query> = {
+  ...handwritten,
+  ...generated(conditions),
+  ...generated(wideConditions),
+  ...features,
+};
 
 if (process.argv[1] === import.meta.filename) {
   const lines = (entries: Record<string, unknown>): string =>

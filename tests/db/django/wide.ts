@@ -124,7 +124,10 @@ export function makeWide(random: (below: number) => number): Record<string, Row[
   return { Person, Club, Membership, Event, Place, Restaurant, Noodles, Visit, Shelf };
 }
 
-/** Single conditions of these models, for filter() and exclude(). */
+/**
+ * Single conditions of these models, for filter() and exclude(). Without iso_year and seconds with a fraction: what
+ * Django 3.2 answers there was mended later.
+ */
 export const wideConditions: Record<string, Row[]> = {
   Event: [
     { name__iexact: 'ALPHA' },
@@ -147,8 +150,6 @@ export const wideConditions: Record<string, Row[]> = {
     { day__month: 2 },
     { day__week: 1 },
     { day__week: 53 },
-    { day__iso_year: 2020 },
-    { day__iso_year__gte: 2025 },
     { day__week_day: 5 },
     { day__iso_week_day: 1 },
     { day__quarter__gt: 1 },
@@ -158,7 +159,6 @@ export const wideConditions: Record<string, Row[]> = {
     { at: time('12:30:15') },
     { at__hour: 23 },
     { at__minute__gte: 30 },
-    { at__second: 59 },
     { at__lt: time('12:00:00') },
     { at__isnull: true },
     { start__time: time('00:00:00') },
@@ -168,7 +168,6 @@ export const wideConditions: Record<string, Row[]> = {
     { start__date__in: [date('2024-01-01'), date('2021-01-03')] },
     { start__date__year: 2024 },
     { start__year__range: [2021, 2023] },
-    { start__iso_year: 2020 },
     { start__week: 53 },
     { start__week__in: [1, 13] },
     { start__iso_week_day: 7 },

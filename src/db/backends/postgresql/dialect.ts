@@ -1,5 +1,6 @@
 import type { Family } from '../../fields/kinds.ts';
 import type { Dialect, Features } from '../base.ts';
+import { columnType } from './types.ts';
 
 export const postgresFeatures: Features = {
   returning: true,
@@ -58,6 +59,12 @@ const adapters: Partial<Record<Family, (value: never) => unknown>> = {
   binary: (value: Uint8Array) => Buffer.from(value.buffer, value.byteOffset, value.byteLength),
 };
 
+/** Casts `x`, `DISTINCT x` and `x ORDER BY y` where x stands. */
+const castFirst = (sql: string): string => {
+  const found = /^(DISTINCT )?(.*?)( ORDER BY .*)?$/s.exec(sql) as RegExpExecArray;
+  return `${found[1] ?? ''}(${found[2]})::text${found[3] ?? ''}`;
+};
+
 const types: Record<Family, string> = {
   text: 'text',
   integer: 'bigint',
@@ -95,7 +102,10 @@ export const postgresDialect: Dialect = {
   adapter: (family) => adapters[family] ?? null,
   selectColumn: (sql) => sql,
   typedParameter: (sql, family) => (family === null ? sql : `${sql}::${types[family]}`),
-  inArray: (lhs, parameter, family) => `${lhs} = ANY(${parameter}::${types[family]}[])`,
+  inArray: (lhs, parameter, family, field) =>
+    family === 'array' && field !== undefined
+      ? `${lhs} IN (SELECT e::${columnType(field)} FROM UNNEST(${parameter}::text[]) e)`
+      : `${lhs} = ANY(${parameter}::${types[family]}[])`,
   adaptArray: (values) => arrayLiteral(values),
   textLookup(name, lhs, rhs, family) {
     const text = family === 'text' ? lhs : `${lhs}::text`;
@@ -113,8 +123,8 @@ export const postgresDialect: Dialect = {
         return `${text} LIKE ${rhs}`;
     }
   },
-  extract(part, sql, family) {
-    const x = family === 'dateTime' ? `(${sql} AT TIME ZONE 'UTC')` : sql;
+  extract(part, sql, family, zone = 'UTC') {
+    const x = family === 'dateTime' ? `(${sql} AT TIME ZONE '${zone}')` : sql;
     if (part === 'week_day') return `(EXTRACT(DOW FROM ${x})+1)::int`;
     if (part === 'second') return `FLOOR(EXTRACT(SECOND FROM ${x}))::int`;
     if (part === 'microsecond') return `(EXTRACT(MICROSECONDS FROM ${x})::bigint%1000000)::int`;
@@ -124,13 +134,13 @@ export const postgresDialect: Dialect = {
     if (name === undefined) throw new TypeError(`no date part ${part}`);
     return `EXTRACT(${name} FROM ${x})::${part === 'epoch' ? 'bigint' : 'int'}`;
   },
-  truncate(part, sql, family, result) {
-    const x = family === 'dateTime' ? `${sql} AT TIME ZONE 'UTC'` : sql;
+  truncate(part, sql, family, result, zone = 'UTC') {
+    const x = family === 'dateTime' ? `${sql} AT TIME ZONE '${zone}'` : sql;
     if (family === 'time') return `DATE_TRUNC('${part}',${sql})::time`;
     const cut = `DATE_TRUNC('${part}',${x})`;
     if (result === 'date') return `(${cut})::date`;
     if (result === 'time') return `(${cut})::time`;
-    return `(${cut} AT TIME ZONE 'UTC')`;
+    return `(${cut} AT TIME ZONE '${zone}')`;
   },
   cast: (sql, family) => `(${sql})::${family === 'integer' ? 'integer' : types[family]}`,
   func(name, a, families) {
@@ -144,7 +154,7 @@ export const postgresDialect: Dialect = {
       case 'LOG':
         return `LOG((${a[0]})::numeric,(${a[1]})::numeric)`;
       case 'ROUND':
-        return `ROUND((${a[0]})::numeric,${a[1] ?? 0})`;
+        return a[1] === undefined ? null : `ROUND((${a[0]})::numeric,(${a[1]})::int)`;
       case 'MOD':
         return `MOD((${a[0]})::numeric,(${a[1]})::numeric)`;
       case 'POWER':
@@ -169,7 +179,8 @@ export const postgresDialect: Dialect = {
       case 'STRING_AGG':
         return `STRING_AGG(${a[0]}::text,${a[1]}::text)`;
       case 'JSON_AGG':
-        return `JSONB_AGG(${a[0]})`;
+        // As text, which loses no digit.
+        return `JSONB_AGG(${families[0] === 'decimal' ? castFirst(a[0] as string) : a[0]})`;
       case 'JSON_OBJECT':
         return `JSONB_BUILD_OBJECT(${a.map((x, i) => (i % 2 === 0 ? `${x}::text` : x)).join(',')})`;
       case 'STDDEV_POP':
@@ -184,11 +195,15 @@ export const postgresDialect: Dialect = {
       case 'MD5':
         return `MD5(${a[0]}::text)`;
       case 'SHA1':
+        // Not built in: the extension pgcrypto has it.
+        return `ENCODE(DIGEST(${a[0]}::text,'sha1'),'hex')`;
       case 'SHA224':
       case 'SHA256':
       case 'SHA384':
       case 'SHA512':
-        return `ENCODE(SHA${name === 'SHA1' ? '256' : name.slice(3)}((${a[0]})::text::bytea),'hex')`;
+        return `ENCODE(${name}(CONVERT_TO(${a[0]}::text,'UTF8')),'hex')`;
+      case 'ATAN2':
+        return `ATAN2((${a[0]})::double precision,(${a[1]})::double precision)`;
     }
     return null;
   },

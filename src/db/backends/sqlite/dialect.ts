@@ -50,7 +50,11 @@ const adapters: Partial<Record<Family, (value: never) => unknown>> = {
   uuid: (value: string) => value.toLowerCase(),
   // A view into Buffer's pool would travel to the worker with the whole pool.
   binary: (value: Uint8Array) => Uint8Array.prototype.slice.call(value),
-  time: (value: string) => (value.length === 5 ? `${value}:00` : value),
+  // One spelling for one time, since they are compared as text: as dateTimeText() writes it.
+  time: (value: string) => {
+    if (value.length === 5) return `${value}:00`;
+    return value.includes('.') ? value.padEnd(15, '0').replace(/\.000000$/, '') : value;
+  },
 };
 
 const formats: Record<string, string> = {
@@ -90,7 +94,8 @@ export const sqliteDialect: Dialect = {
   adapter: (family) => adapters[family] ?? null,
   selectColumn: (sql, kind) =>
     kind === 'bigInteger' || kind === 'positiveBigInteger' ? `CAST(${sql} AS TEXT)` : sql,
-  typedParameter: (sql) => sql,
+  // The driver binds numbers as doubles, and 7 / 2.0 is no division of integers.
+  typedParameter: (sql, family) => (family === 'integer' ? `CAST(${sql} AS INTEGER)` : sql),
   inArray: (lhs, parameter) => `${lhs} IN (SELECT value FROM json_each(${parameter}))`,
   adaptArray: (values) =>
     JSON.stringify(values, (_, value: unknown) =>
@@ -107,7 +112,8 @@ export const sqliteDialect: Dialect = {
         return `${lhs} LIKE ${rhs} ESCAPE '\\'`;
     }
   },
-  extract(part, x, family) {
+  extract(part, sql, family, zone) {
+    const x = family === 'dateTime' && zone !== undefined ? `sobaya_local(${sql},'${zone}')` : sql;
     const format = formats[part];
     if (format !== undefined) return `CAST(strftime('${format}',${x}) AS INTEGER)`;
     switch (part) {
@@ -124,7 +130,7 @@ export const sqliteDialect: Dialect = {
       case 'date':
         return family === 'date' ? x : `date(${x})`;
       case 'time':
-        return family === 'time' ? x : `time(${x})`;
+        return family === 'time' ? x : `SUBSTR(${x},12)`;
       case 'microsecond':
         return `CAST(substr(strftime('%f',${x}),4)||'000' AS INTEGER)`;
       case 'epoch':
@@ -132,13 +138,20 @@ export const sqliteDialect: Dialect = {
     }
     throw new TypeError(`no date part ${part}`);
   },
-  truncate(part, sql, _family, result) {
-    const cut = (truncations[part] as (sql: string) => string)(sql);
+  truncate(part, sql, family, result, zone) {
+    if (family === 'time')
+      return `strftime('%H:${part === 'hour' ? '00:00' : part === 'minute' ? '%M:00' : '%M:%S'}',${sql})`;
+    const local = family === 'dateTime' && zone !== undefined;
+    const cut = (truncations[part] as (sql: string) => string)(
+      local ? `sobaya_local(${sql},'${zone}')` : sql,
+    );
     const days =
       part === 'year' || part === 'quarter' || part === 'month' || part === 'week' || part === 'day';
     if (result === 'date') return days ? cut : `date(${cut})`;
     if (result === 'time') return `time(${cut})`;
-    return days ? `(${cut}||' 00:00:00')` : cut;
+    if (family === 'date') return cut;
+    const whole = days ? `(${cut}||' 00:00:00')` : cut;
+    return local ? `sobaya_utc(${whole},'${zone}')` : whole;
   },
   cast(sql, family) {
     if (family === 'dateTime') return `strftime('%Y-%m-%d %H:%M:%S',${sql})`;
@@ -168,6 +181,15 @@ export const sqliteDialect: Dialect = {
         return `sobaya_reverse(${a[0]})`;
       case 'REPEAT':
         return `sobaya_repeat(${a.join(',')})`;
+      case 'MD5':
+      case 'SHA1':
+      case 'SHA224':
+      case 'SHA256':
+      case 'SHA384':
+      case 'SHA512':
+        return `sobaya_hash('${name.toLowerCase()}',${a[0]})`;
+      case 'COT':
+        return `(1.0/TAN(${a[0]}))`;
       case 'LPAD':
         return `sobaya_lpad(${a.join(',')})`;
       case 'RPAD':
@@ -209,9 +231,10 @@ export const sqliteDialect: Dialect = {
     if (operator === '#') return `((${left}|${right})-(${left}&${right}))`;
     const moment = (family: Family | null): boolean => family === 'dateTime' || family === 'date';
     if (moment(leftFamily) && rightFamily === 'duration')
-      return `strftime('%Y-%m-%d %H:%M:%S',${left},(${operator === '-' ? '-' : ''}(${right})/1000000.0)||' seconds')`;
+      return `sobaya_shift(${left},${operator === '-' ? '-' : ''}(${right}))`;
+    if (leftFamily === 'duration' && moment(rightFamily)) return `sobaya_shift(${right},${left})`;
     if (moment(leftFamily) && moment(rightFamily) && operator === '-')
-      return `CAST(ROUND((julianday(${left})-julianday(${right}))*86400000.0) AS INTEGER)*1000`;
+      return `sobaya_between(${left},${right})`;
     return `(${left} ${operator} ${right})`;
   },
   limit(limit, offset) {

@@ -172,7 +172,12 @@ export class Lane {
       else {
         if (this.#numbers.size >= REMEMBERED) {
           this.#numbers.clear();
-          this.#queue.push(0, FORGET, 0, null);
+          // Not the first of a batch without somebody to send it.
+          if (this.#inline) this.engine.one(0, FORGET, 0, null);
+          else {
+            if (this.#queue.length === 0) setImmediate(this.#flush);
+            this.#queue.push(0, FORGET, 0, null);
+          }
         }
         const fresh = ++lastNumber;
         this.#numbers.set(sql, fresh);
