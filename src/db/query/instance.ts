@@ -28,9 +28,13 @@ const tail = (node: Node, rest: readonly string[], path: string): Node => {
 };
 function jsonTail(json: { base: Node; path: string[] }, lookup: string): Node {
   const path = lookup === 'exact' ? json.path : [...json.path, lookup];
-  return new FuncNode('json', [json.base], JSON_VALUE, true, ([x], c) =>
+  const node = new FuncNode('json', [json.base], JSON_VALUE, true, ([x], c) =>
     c.dialect.jsonPath(x as string, path, 'json'),
   );
+  // Where JSON is text, numbers are ordered by what they are, not by their digits.
+  node.ordering = ([x], c) =>
+    c.dialect.jsonPath(x as string, path, c.dialect.features.arrays ? 'json' : 'text');
+  return node;
 }
 setTail(tail);
 setTransformTail(tail);

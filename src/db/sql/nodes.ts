@@ -124,6 +124,8 @@ export class FuncNode extends Node {
   /** Functions that give NULL for a NULL argument demand what their arguments demand. */
   readonly strict: boolean;
   readonly template: ((args: readonly string[], c: Compiler) => string) | null;
+  /** How it is written in ORDER BY, where that differs. */
+  ordering: ((args: readonly string[], c: Compiler) => string) | null = null;
 
   constructor(
     name: string,
@@ -271,7 +273,15 @@ export class OrderNode extends Node {
     return new OrderNode(this.node, !this.descending, nulls);
   }
   sql(c: Compiler): string {
-    return this.ordered(c.dialect.comparable(this.node.sql(c), this.node.family));
+    const { node } = this;
+    if (node instanceof FuncNode && node.ordering !== null)
+      return this.ordered(
+        node.ordering(
+          node.children.map((child) => child.sql(c)),
+          c,
+        ),
+      );
+    return this.ordered(c.dialect.comparable(node.sql(c), node.family));
   }
   /** The direction applied to another spelling of the expression. */
   ordered(text: string): string {

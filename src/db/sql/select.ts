@@ -177,6 +177,12 @@ export function selectSql(query: Query, c: Compiler, mode: SelectMode, columns?:
   const bare = mode === 'exists' || mode === 'count';
   const unordered = (bare || mode === 'subquery') && !query.sliced && !Array.isArray(query.distinct);
   const order = unordered ? [] : effectiveOrder(query);
+  if (query.groupBy === null && order.some((node) => node.aggregate))
+    throw fault('SBY_DB_BAD_QUERY', {
+      model: query.meta.label,
+      problem: 'is ordered by an aggregate that no annotation has',
+      fix: "Write annotate({ n: Count(…) }).orderBy('-n')",
+    });
   const { where, having } = splitWhere(query);
   const demanded = union(where);
   const selected: string[] = [];
