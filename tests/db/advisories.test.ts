@@ -47,8 +47,8 @@ for (const [vendor, server] of [
       await refused(() => loose()['orderBy']?.('shop_article.title'));
     });
     within('CVE-2022-28346: aliases in annotate(), aggregate(), alias()', async () => {
+      // A literal `__proto__` names no key; one from JSON does.
       for (const name of hostile)
-        // A literal `__proto__` names no key; one from JSON does.
         for (const method of ['annotate', 'alias', 'aggregate'])
           await refused(() => loose()[method]?.(Object.fromEntries([[name, Count('id')]])));
     });
