@@ -179,7 +179,7 @@ test('a worker whose loop is blocked is killed, with the stack of what blocks it
     '--workers',
     '2',
     '--timeout-stuck',
-    '0.6',
+    '1',
   ]);
   const port = await running.port();
   await assert.rejects(get(port, '/block'));

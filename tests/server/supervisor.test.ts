@@ -62,7 +62,7 @@ test('metrics are those of all workers, whichever is asked, and those of the dea
 });
 
 test('a worker that is stopped by a signal is found by what it does not take, and its clients go to another', async (t) => {
-  const running = start(t, ['--workers', '2', '--timeout-stuck', '0.2']);
+  const running = start(t, ['--workers', '2', '--timeout-stuck', '1']);
   const port = await running.port();
   const [frozen, other] = await pids(port, 2);
   process.kill(frozen!, 'SIGSTOP');
@@ -250,7 +250,7 @@ test('SIGHUP reads --env-file again', async (t) => {
 });
 
 test('--log-format json and --log-level', async (t) => {
-  const running = start(t, ['--workers', '2', '--log-format', 'json', '--timeout-stuck', '0.4']);
+  const running = start(t, ['--workers', '2', '--log-format', 'json', '--timeout-stuck', '1']);
   const [, address] = await running.says(/Serving on http:\/\/127\.0\.0\.1:(\d+) with 2 workers/);
   await ask(Number(address), '/block').catch(() => {});
   await running.says(/ended with signal SIGKILL/);
