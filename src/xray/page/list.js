@@ -185,7 +185,7 @@ export class List {
         h(
           'span',
           { class: 'what' },
-          h('b', {}, one.method),
+          one.method ? h('b', {}, one.method) : null,
           `${one.path}${one.query ? `?${one.query}` : ''}`,
         ),
         h('span', { class: 'time' }, one.state === 'running' ? `${ms(one.duration)}…` : ms(one.duration)),
