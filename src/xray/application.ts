@@ -135,6 +135,7 @@ export function localPath(scope: HttpScope): string {
 
 function describe(trace: Trace, scope: HttpScope | WebSocketScope, recorder: Recorder): void {
   trace.method = scope.type === 'http' ? scope.method : 'WS';
+  trace.scheme = scope.scheme;
   trace.path = cut(scope.path, 2000);
   trace.query = cut(scope.queryString, 2000);
   trace.client = scope.client?.[0] ?? null;

@@ -72,7 +72,11 @@ const readers: Readonly<Record<string, Reader>> = {
     start(m, trace, slot) {
       const columns = trace.columns!;
       const database = m['alias'] ?? m['database'];
-      if (typeof database === 'string') columns.detail[slot] = database;
+      if (typeof database === 'string') {
+        columns.detail[slot] = database;
+        if (typeof m['vendor'] === 'string' && vendors.get(database) !== m['vendor'])
+          vendors.set(database, m['vendor']);
+      }
       const params = m['params'];
       if (trace.owner.callSites && Array.isArray(params)) {
         columns.params[slot] = small(params);
@@ -95,6 +99,7 @@ const readers: Readonly<Record<string, Reader>> = {
     name: (m) => (m['savepoint'] ? 'savepoint' : 'transaction'),
     end(m, trace, slot) {
       if (typeof m['outcome'] === 'string') trace.columns!.detail[slot] = m['outcome'];
+      trace.columns!.waited[slot] = number(m['waited'], -1);
     },
   },
   'sobaya:client.request': {
@@ -155,6 +160,12 @@ const readers: Readonly<Record<string, Reader>> = {
     },
   },
 };
+
+/** What kind of database stands behind an alias, by OpenTelemetry's names. */
+const vendors = new Map<string, string>();
+export function vendorOf(alias: string): string {
+  return vendors.get(alias) ?? 'other_sql';
+}
 
 type ClientHook = (message: Message, trace: Trace, slot: number) => void;
 /** For `traceparent` and OpenTelemetry: called when an outgoing request starts and ends. */

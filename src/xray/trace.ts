@@ -126,6 +126,7 @@ export class Trace {
   method = '';
   path = '';
   query = '';
+  scheme = 'http';
   client: string | null = null;
   headers: readonly (readonly [string, string])[] = [];
   /** ms since 1970; durations come from the monotonic clock only. */

@@ -133,7 +133,7 @@ describe('OpenTelemetry', () => {
     assert.equal(spans[0].parent, '00f067aa0ba902b7');
     assert.equal(spans[0].renamed, 'GET /orders/');
     assert.equal(spans[0].attributes['http.response.status_code'], 200);
-    const query = spans.find((span) => span.name === 'SELECT');
+    const query = spans.find((span) => span.name === 'SELECT user');
     assert.equal(query?.attributes['db.query.text'], 'select * from user where id = ?');
     assert.equal(query.parent, spans.find((span) => span.name === 'orders')?.spanId, 'under the view');
     const outgoing = spans.find((span) => span.attributes['url.full'] !== undefined);

@@ -53,7 +53,10 @@ export class Kitchen {
         'ul',
         { class: 'reading' },
         [
-          ['own', 'The cook works on it, or it is next in line: there is one cook, and your code runs one thing at a time.'],
+          [
+            'own',
+            'The cook works on it, or it is next in line: there is one cook, and your code runs one thing at a time.',
+          ],
           ['waiting', 'It is in a pot: a database, another server, a timer. The cook is free for others.'],
           ['blocked', 'Ready for the cook, who is held by another order. Somebody keeps the loop.'],
           ['served', 'Served. Click an order to see what happened to it.'],
