@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { fault } from '../errors/index.ts';
 import type { Description } from './decoder.ts';
 
@@ -10,9 +11,16 @@ export class Form {
   ms = 0;
   runs = 0;
   usedAt = 0;
+  #tag: string | null = null;
 
   constructor(sql: string) {
     this.sql = sql;
+  }
+
+  /** Tells texts apart in the names of prepared statements. */
+  get tag(): string {
+    this.#tag ??= hash('sha256', this.sql, 'base64url').slice(0, 16);
+    return this.#tag;
   }
 
   /** A fall is believed at once, half of it, a rise slowly: our own event loop may have been late. */

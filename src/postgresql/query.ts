@@ -211,7 +211,7 @@ export class Query<R, T> extends Operation {
       this.#description = description;
       this.#assumed = fresh;
       if (fresh) {
-        const name = wire.prepare ? wire.newName() : '';
+        const name = wire.prepare ? wire.newName(form) : '';
         writeParse(writer, name, form.sql, description.parameters);
         if (wire.prepare) writeDescribeStatement(writer, name);
         writeBind(writer, '', name, description, this.params, plan.formatBytes, form.sql);
@@ -365,7 +365,7 @@ export class Describe extends Operation {
 
   override send(wire: Wire): boolean {
     const { writer } = wire;
-    this.#name = wire.prepare ? wire.newName() : '';
+    this.#name = wire.prepare ? wire.newName(this.form) : '';
     writeParse(writer, this.#name, this.form.sql, []);
     writeDescribeStatement(writer, this.#name);
     writeSync(writer);

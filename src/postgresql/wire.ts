@@ -279,8 +279,12 @@ export class Wire {
     return statement;
   }
 
-  newName(): string {
-    return `s${(++this.#names).toString(36)}`;
+  /**
+   * With the text in the name: behind a pooler that hands sessions around, a statement that another client has prepared there under
+   * the same name is the same statement, or an error, and never another one that is run in its place.
+   */
+  newName(form: Form): string {
+    return `s${form.tag}_${(++this.#names).toString(36)}`;
   }
 
   /** A statement that failed to be parsed, or whose plan is of no more use. */

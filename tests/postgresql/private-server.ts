@@ -40,6 +40,10 @@ export interface PrivateServer {
   start(): void;
   stop(mode?: 'fast' | 'immediate'): void;
   remove(): void;
+  /** A server that follows this one. */
+  standby(): Promise<PrivateServer>;
+  /** Makes a server that follows one that leads. */
+  promote(): void;
 }
 
 function run(command: string, args: readonly string[]): void {
@@ -48,7 +52,7 @@ function run(command: string, args: readonly string[]): void {
   execFileSync(file as string, all as string[], { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
@@ -147,6 +151,7 @@ ssl = on\nssl_cert_file = '${folder}/server.crt'\nssl_key_file = '${folder}/serv
     join(data, 'pg_hba.conf'),
     [
       'local all all trust',
+      'host replication admin 127.0.0.1/32 trust',
       'host all admin all trust',
       'host all md5user all md5',
       'host all plainuser all password',
@@ -159,11 +164,42 @@ ssl = on\nssl_cert_file = '${folder}/server.crt'\nssl_key_file = '${folder}/serv
       '',
     ].join('\n'),
   );
+  const server = controlled(folder, data, port);
+  server.start();
+  return server;
+}
+
+function controlled(folder: string, data: string, port: number): PrivateServer {
   const control = (...args: string[]): void =>
     run(join(bin, 'pg_ctl'), ['-D', data, '-w', '-t', '20', '-l', join(folder, 'log'), ...args]);
-  const server: PrivateServer = {
+  return {
     port,
     folder,
+    promote: () => control('promote'),
+    async standby() {
+      const other = mkdtempSync(join(tmpdir(), 'sobaya-pg-'));
+      chmodSync(other, 0o777);
+      const copy = join(other, 'data');
+      run(join(bin, 'pg_basebackup'), [
+        '-D',
+        copy,
+        '-R',
+        '-X',
+        'stream',
+        '-c',
+        'fast',
+        '-d',
+        `host=127.0.0.1 port=${port} user=admin`,
+      ]);
+      const follower = controlled(other, copy, await freePort());
+      // The last line wins.
+      appendFileSync(
+        join(copy, 'postgresql.conf'),
+        `port = ${follower.port}\nunix_socket_directories = '${other}'\n`,
+      );
+      follower.start();
+      return follower;
+    },
     start: () => control('start'),
     stop: (mode = 'fast') => control('stop', '-m', mode),
     remove: () => {
@@ -175,6 +211,4 @@ ssl = on\nssl_cert_file = '${folder}/server.crt'\nssl_key_file = '${folder}/serv
       rmSync(folder, { recursive: true, force: true });
     },
   };
-  server.start();
-  return server;
 }

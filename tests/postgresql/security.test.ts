@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { connect as dial } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { createServer } from 'node:tls';
 import { Connection, type ConnectOptions, Pool, type PostgresqlConnectionError } from 'sobaya/postgresql';
 import { type PrivateServer, privateServer, skip } from './private-server.ts';
 
@@ -116,6 +118,37 @@ describe('a server that asks who is there', { skip }, () => {
     const url = `postgresql://admin@localhost:${server.port}/postgres?sslmode=verify-full&sslrootcert=${encodeURIComponent(join(server.folder, 'ca.crt'))}`;
     await using c = await Connection.connect(url);
     assert.ok(c.secure);
+  });
+
+  test('direct TLS: no question first, the protocol named by ALPN', async (t) => {
+    const file = (name: string): Buffer => readFileSync(join(server.folder, name));
+    // PostgreSQL before 17 does not know it: TLS ends here, and the server behind is asked in the open.
+    const seen: (string | false | null)[] = [];
+    const front = createServer(
+      { key: file('server.key'), cert: file('server.crt'), ALPNProtocols: ['postgresql'] },
+      (socket) => {
+        seen.push(socket.alpnProtocol);
+        const behind = dial(server.port, '127.0.0.1');
+        socket.pipe(behind).pipe(socket);
+        socket.on('error', () => behind.destroy());
+        behind.on('error', () => socket.destroy());
+      },
+    );
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+    t.after(() => front.close());
+    const { port } = front.address() as { port: number };
+    const direct = { ...base, user: 'admin', host: 'localhost', port, sslnegotiation: 'direct' } as const;
+    await using c = await Connection.connect({
+      ...direct,
+      sslmode: 'verify-full',
+      tls: { ca: file('ca.crt') },
+    });
+    assert.ok(c.secure);
+    assert.deepEqual((await c.query('SELECT 1 AS a')).rows, [{ a: 1 }]);
+    assert.deepEqual(seen, ['postgresql']);
+    await assert.rejects(Connection.connect({ ...direct, sslmode: 'prefer' }), {
+      message: /sslmode require, verify-ca or verify-full beside it/,
+    });
   });
 
   test('client certificates', async () => {

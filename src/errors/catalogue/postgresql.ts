@@ -28,6 +28,8 @@ const fromServer = (fallback: string) => (d: FromServer) => ({
   where: shortSql(d.sql),
   fix: (d.hint || fallback).replace(/[.\s]+$/, ''),
 });
+/** A prepared statement that is gone, or already there: somebody hands sessions around. */
+const pooled = /^(42P05|26000)$/;
 const select: FromServer = {
   message: 'out of shared memory',
   sqlState: '53200',
@@ -68,7 +70,12 @@ export const postgresqlErrors = {
       sql: 'SELECT nme FROM author',
       hint: 'Perhaps you meant to reference the column "author.name".',
     },
-    parts: fromServer(''),
+    parts: (d: FromServer) =>
+      fromServer(
+        pooled.test(d.sqlState)
+          ? 'A pooler seems to hand sessions around between transactions: connect with prepare: false, or let it keep prepared statements (PgBouncer 1.21 and later: max_prepared_statements)'
+          : '',
+      )(d),
   }),
   SBY_POSTGRESQL_ROLLBACK: entry(PostgresqlRollbackError, {
     about:
