@@ -501,6 +501,82 @@ test('an application that does not hear of the client’s leave is cancelled', a
   assert.match(why, /the client left/);
 });
 
+test('the close frame is answered after a second, whatever the application is at', async () => {
+  const gate = new Event();
+  const got: string[] = [];
+  const connection = new RawConnection(async (_scope, receive, send) => {
+    await receive();
+    await send({ type: 'websocket.accept' });
+    await gate.wait();
+    for (let event = await receive(); ; event = await receive()) {
+      got.push(event.type);
+      if (event.type === 'websocket.disconnect') break;
+    }
+    await send({ type: 'websocket.send', text: 'too late' }).catch((error: Error) => got.push(error.message));
+  });
+  connection.feed(handshake());
+  await settled(connection);
+  connection.takeOutput();
+  connection.feed(Buffer.concat([frame(TEXT, 'a'), frame(CLOSE, close(1000))]));
+  await connection.settle();
+  connection.advance(900);
+  assert.equal(connection.output, '');
+  connection.advance(300);
+  assert.deepEqual(frames(connection.output).map(readable), ['close:1000']);
+  assert.ok(connection.ended);
+  gate.set();
+  await connection.settle();
+  assert.deepEqual(got.slice(0, 2), ['websocket.receive', 'websocket.disconnect']);
+  assert.match(got[2] ?? '', /client left/);
+});
+
+test('denials: the length is the server’s, and what has no body has none', async () => {
+  const deny =
+    (status: number, headers: [string, string][], ...pieces: string[]): Application =>
+    async (_scope, receive, send) => {
+      await receive();
+      await send({ type: 'websocket.http.response.start', status, headers });
+      for (const [index, piece] of pieces.entries())
+        await send({
+          type: 'websocket.http.response.body',
+          body: typeof piece === 'string' ? Buffer.from(piece) : piece,
+          moreBody: index + 1 < pieces.length,
+        });
+    };
+  for (const [app, expected] of [
+    [
+      deny(
+        401,
+        [
+          ['content-length', '4'],
+          ['x-why', 'token'],
+        ],
+        'soba',
+      ),
+      /^HTTP\/1\.1 401 Unauthorized\r\nx-why: token\r\ndate: [^\r]*\r\nserver: sobaya\r\ncontent-length: 4\r\nconnection: close\r\n\r\nsoba$/,
+    ],
+    [
+      deny(403, [], 'so', 'ba'),
+      /^HTTP\/1\.1 403 Forbidden\r\ndate: [^\r]*\r\nserver: sobaya\r\nconnection: close\r\n\r\nsoba$/,
+    ],
+    [
+      deny(204, [['content-length', '4']], 'soba'),
+      /^HTTP\/1\.1 204 No Content\r\ndate: [^\r]*\r\nserver: sobaya\r\nconnection: close\r\n\r\n$/,
+    ],
+    [deny(401, [['x', 'a\r\nb']], 'soba'), /^HTTP\/1\.1 500 /],
+    [deny(101, [], 'soba'), /^HTTP\/1\.1 500 /],
+    // Nothing has been sent yet: the failure can be said.
+    [deny(401, []), /^HTTP\/1\.1 500 /],
+    [deny(401, [], 5 as unknown as string), /^HTTP\/1\.1 500 /],
+  ] as const) {
+    const connection = new RawConnection(app);
+    connection.feed(handshake());
+    await settled(connection);
+    assert.match(connection.output, expected);
+    assert.ok(connection.ended);
+  }
+});
+
 // ---- RFC 7692
 
 const deflated = (text: string | Buffer): Buffer => {

@@ -69,7 +69,8 @@ export class WebSocketConnection implements Protocol {
   #paused = false;
   #peerDone = false;
   #farewells = 0;
-  #denial: { status: number; headers: Headers; started: boolean } | null = null;
+  /** The response that refuses the handshake; its fields as they are sent. */
+  #denial: { status: number; fields: string; started: boolean } | null = null;
   #deadline = FOREVER;
   #nextPing = FOREVER;
   #pongDue = FOREVER;
@@ -138,7 +139,8 @@ export class WebSocketConnection implements Protocol {
           `${this.#describe()}: the application returned without having answered the handshake`,
         );
       this.#respond(500);
-    } else if (this.#phase === DENYING) {
+    } else if (this.#phase === DENYING && this.#denial?.started !== true) this.#respond(500);
+    else if (this.#phase === DENYING) {
       this.transport.destroy();
       this.#phase = CLOSED;
     } else if (this.#phase === OPEN) this.#close(failed ? (this.services.stopping ? 1012 : 1011) : 1000, '');
@@ -205,11 +207,17 @@ export class WebSocketConnection implements Protocol {
         if (this.#phase !== CONNECTING) throw this.#wrong(event.type);
         if (!Number.isInteger(event.status) || event.status < 200 || event.status > 999)
           throw this.#bad(event.type, `status is ${String(event.status)}`);
-        this.#denial = { status: event.status, headers: event.headers ?? [], started: false };
+        this.#denial = {
+          status: event.status,
+          fields: this.#denialFields(event.headers ?? []),
+          started: false,
+        };
         this.#phase = DENYING;
         return;
       case 'websocket.http.response.body':
         if (this.#phase !== DENYING || this.#denial === null) throw this.#wrong(event.type);
+        if (event.body !== undefined && !(event.body instanceof Uint8Array))
+          throw this.#bad(event.type, 'body is no Uint8Array');
         this.#deny(event.body ?? EMPTY, event.moreBody !== true);
         if (this.transport.buffered > HIGH_WATER) {
           this.transport.flush();
@@ -266,16 +274,20 @@ export class WebSocketConnection implements Protocol {
     return text;
   }
 
+  /** Checked before anything is sent. The length is the server's to say: what the first piece has, else the end of the connection. */
+  #denialFields(given: Headers): string {
+    const headers = given.filter((header) => String(header?.[0]).toLowerCase() !== 'content-length');
+    return this.#fields('websocket.http.response.start', headers, /^$/);
+  }
+
   #deny(body: Uint8Array, last: boolean): void {
     const denial = this.#denial!;
     const bodiless = denial.status === 204 || denial.status === 205 || denial.status === 304;
     if (!denial.started) {
       denial.started = true;
-      // Its length is the server's to say: what is known at the first piece, else the end of the connection.
-      const headers = denial.headers.filter(([name]) => name.toLowerCase() !== 'content-length');
-      const fields = this.#fields('websocket.http.response.start', headers, /^$/);
       const length = last && !bodiless ? `content-length: ${body.length}\r\n` : '';
-      this.transport.write(`${statusLine(denial.status)}${fields}${length}connection: close\r\n\r\n`);
+      const { status, fields } = denial;
+      this.transport.write(`${statusLine(status)}${fields}${length}connection: close\r\n\r\n`);
     }
     if (body.length > 0 && !bodiless) this.transport.write(Buffer.from(body));
     if (last) this.#finish();
