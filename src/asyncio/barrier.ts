@@ -3,6 +3,7 @@ import { checkCount } from './checks.ts';
 import { currentContext } from './context.ts';
 import { ParkingLot } from './parking.ts';
 import { refused } from './sleep.ts';
+import { type SignalOptions, waitUnder } from './under-signal.ts';
 
 export interface BarrierStatistics {
   readonly parties: number;
@@ -34,7 +35,11 @@ export class Barrier {
   }
 
   /** Waits for the others; gives each party another number from 0 to parties - 1. */
-  async wait(): Promise<number> {
+  wait(options?: SignalOptions): Promise<number> {
+    return waitUnder(options, 'barrier.wait', () => this.#wait());
+  }
+
+  async #wait(): Promise<number> {
     const { scope } = currentContext();
     if (scope.cancelled) return refused(scope.reason);
     if (this.#broken) throw this.#error('was broken before');

@@ -4,6 +4,7 @@ import { type Held, Lock } from './lock.ts';
 import { ParkingLot } from './parking.ts';
 import { shield } from './shield.ts';
 import type { Startable } from './task.ts';
+import { type SignalOptions, waitUnder } from './under-signal.ts';
 
 export interface ConditionStatistics {
   readonly locked: boolean;
@@ -30,8 +31,8 @@ export class Condition {
     return this.lock.locked;
   }
 
-  acquire(): Promise<Held> {
-    return this.lock.acquire();
+  acquire(options?: SignalOptions): Promise<Held> {
+    return this.lock.acquire(options);
   }
 
   release(): void {
@@ -43,7 +44,11 @@ export class Condition {
   }
 
   /** Releases the lock, waits for a notification, and takes the lock again, even when cancelled meanwhile. */
-  async wait(): Promise<void> {
+  wait(options?: SignalOptions): Promise<void> {
+    return waitUnder(options, 'condition.wait', () => this.#wait());
+  }
+
+  async #wait(): Promise<void> {
     this.#needLock('wait');
     const notified = this.#waiting.park();
     const held = this.lock.suspend();
@@ -56,8 +61,8 @@ export class Condition {
   }
 
   /** Waits until `predicate` is true; it is called with the lock held. */
-  async waitFor(predicate: () => boolean): Promise<void> {
-    while (!predicate()) await this.wait();
+  async waitFor(predicate: () => boolean, options?: SignalOptions): Promise<void> {
+    while (!predicate()) await this.wait(options);
   }
 
   notify(count = 1): void {

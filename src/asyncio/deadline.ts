@@ -45,8 +45,7 @@ export class Deadline {
 
   /** Moves the deadline to a time on the loop's clock. */
   rescheduleAt(when: number | null): void {
-    if (when !== null && !Number.isFinite(when))
-      throw fault('SBY_ASYNCIO_BAD_TIME', { callee: 'rescheduleAt', got: when });
+    checkMoment('rescheduleAt', when);
     this.#move(when);
   }
 
@@ -170,8 +169,7 @@ export async function timeoutAt<T>(
   block: DeadlineBlock<T>,
   options: DeadlineOptions = {},
 ): Promise<Awaited<T>> {
-  if (when !== null && (typeof when !== 'number' || !Number.isFinite(when)))
-    throw fault('SBY_ASYNCIO_BAD_TIME', { callee: 'timeoutAt', got: when });
+  checkMoment('timeoutAt', when);
   if (typeof block !== 'function') throw notAFunction('timeoutAt', 2, block);
   return under('timeout', when, block, timedOut, options);
 }
@@ -185,6 +183,22 @@ export async function moveOnAfter<T>(
   if (ms !== null) checkTime('moveOnAfter', ms);
   if (typeof block !== 'function') throw notAFunction('moveOnAfter', 2, block);
   return under(`moveOnAfter ${ms} ms`, ms === null ? null : now() + ms, block, null, options);
+}
+
+/** As `moveOnAfter`, with a deadline on the loop's clock. */
+export async function moveOnAt<T>(
+  when: number | null,
+  block: DeadlineBlock<T>,
+  options: DeadlineOptions = {},
+): Promise<Awaited<T> | undefined> {
+  checkMoment('moveOnAt', when);
+  if (typeof block !== 'function') throw notAFunction('moveOnAt', 2, block);
+  return under('moveOnAt', when, block, null, options);
+}
+
+function checkMoment(callee: string, when: unknown): void {
+  if (when !== null && (typeof when !== 'number' || !Number.isFinite(when)))
+    throw fault('SBY_ASYNCIO_BAD_TIME', { callee, got: when });
 }
 
 /** The earliest deadline around us, on the loop's clock; null when there is none. */

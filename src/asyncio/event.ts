@@ -1,6 +1,7 @@
 import { currentContext } from './context.ts';
 import { ParkingLot } from './parking.ts';
 import { refused } from './sleep.ts';
+import { type SignalOptions, waitUnder } from './under-signal.ts';
 
 export interface EventStatistics {
   readonly isSet: boolean;
@@ -32,7 +33,11 @@ export class Event {
     this.#isSet = false;
   }
 
-  wait(): Promise<void> {
+  wait(options?: SignalOptions): Promise<void> {
+    return waitUnder(options, 'event.wait', () => this.#wait());
+  }
+
+  #wait(): Promise<void> {
     if (!this.#isSet) return this.#waiting.park();
     const { scope } = currentContext();
     return scope.cancelled ? refused(scope.reason) : Promise.resolve();

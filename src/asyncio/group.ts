@@ -111,6 +111,12 @@ export class TaskGroup {
     this.#close(why);
   }
 
+  /** For builders: the same for a reason that is an error already, at any time. */
+  abort(reason: unknown): void {
+    if (this.#state === 'open') this.#state = 'shutting down';
+    this.scope.cancel(reason);
+  }
+
   /** For builders: waits for all tasks, also those started meanwhile, and throws what failed. */
   async join(): Promise<void> {
     while (this.#live > 0) {
@@ -162,9 +168,8 @@ async function runGroup<T>(
   const group = new TaskGroup(options.name);
   let unlisten: (() => void) | null = null;
   if (options.signal !== undefined)
-    unlisten = onAbort(options.signal, 'taskGroup', () =>
-      group.cancel('the signal given to taskGroup() was aborted'),
-    );
+    // On the scope: the abort may come while a finished group still cleans up.
+    unlisten = onAbort(options.signal, 'taskGroup', (reason) => group.abort(reason));
   const task = group.startBlock(block, block.name || options.name || 'task group');
   try {
     await group.join();

@@ -37,9 +37,11 @@ export {
   type DeadlineBlock,
   type DeadlineOptions,
   moveOnAfter,
+  moveOnAt,
   timeout,
   timeoutAt,
 } from './deadline.ts';
+export { type DeadlockLink, findDeadlocks, formatDeadlock } from './deadlock.ts';
 export type { DebugOptions } from './debug/mode.ts';
 export { Event, type EventStatistics } from './event.ts';
 export { gather } from './gather.ts';
@@ -56,7 +58,7 @@ export {
   Handle,
   Loop,
 } from './loop.ts';
-export { mapConcurrent } from './map.ts';
+export { type MapOptions, mapConcurrent } from './map.ts';
 export { type NeverRetrievedHandler, setNeverRetrievedHandler } from './never-retrieved.ts';
 export { allTasks } from './programs.ts';
 export {
@@ -71,7 +73,7 @@ export { debugMode, debugWanted, type RunOptions, run, toBeAwaited } from './run
 export { cancelled, DeadlineScope, Scope, Waiter } from './scope.ts';
 export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './semaphore.ts';
 export { shield } from './shield.ts';
-export { checkpoint, type SleepOptions, sleep, sleepForever, sleepUntil } from './sleep.ts';
+export { checkpoint, sleep, sleepForever, sleepUntil } from './sleep.ts';
 export type { Order } from './store.ts';
 export {
   background,
@@ -85,7 +87,7 @@ export {
 } from './task.ts';
 export { tracePromise } from './tracing.ts';
 export { captureCallGraph, describeNode, formatCallGraph, printCallGraph, type TreeNode } from './tree.ts';
-export { underSignal } from './under-signal.ts';
+export { type SignalOptions, underSignal } from './under-signal.ts';
 export { until, withSignal } from './until.ts';
 export {
   type AsCompletedOptions,

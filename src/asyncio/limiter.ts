@@ -5,6 +5,7 @@ import { Held } from './lock.ts';
 import { ParkingLot } from './parking.ts';
 import { refused } from './sleep.ts';
 import { type Startable, Task } from './task.ts';
+import { type SignalOptions, waitUnder } from './under-signal.ts';
 
 export interface CapacityLimiterStatistics {
   readonly totalTokens: number;
@@ -47,12 +48,16 @@ export class CapacityLimiter {
   }
 
   /** Waits for a token for the current task. */
-  acquire(): Promise<Held> {
-    return this.acquireOnBehalfOf(currentContext().task ?? {});
+  acquire(options?: SignalOptions): Promise<Held> {
+    return this.acquireOnBehalfOf(currentContext().task ?? {}, options);
   }
 
   /** Waits for a token for any borrower: a connection, a user's id. */
-  acquireOnBehalfOf(borrower: unknown): Promise<Held> {
+  acquireOnBehalfOf(borrower: unknown, options?: SignalOptions): Promise<Held> {
+    return waitUnder(options, 'limiter.acquire', () => this.#acquire(borrower));
+  }
+
+  #acquire(borrower: unknown): Promise<Held> {
     const { scope } = currentContext();
     if (scope.cancelled) return refused(scope.reason);
     if (this.#borrowers.has(borrower)) {

@@ -4,6 +4,7 @@ import { hooks } from './hooks.ts';
 import { ParkingLot } from './parking.ts';
 import { refused } from './sleep.ts';
 import type { Startable, Task } from './task.ts';
+import { type SignalOptions, waitUnder } from './under-signal.ts';
 
 export interface LockStatistics {
   readonly locked: boolean;
@@ -43,6 +44,7 @@ export class Lock {
   constructor(name = '') {
     this.name = name;
     this.#waiting = new ParkingLot('lock', () => this.describe());
+    this.#waiting.holder = () => this.#owner;
   }
 
   get locked(): boolean {
@@ -50,8 +52,8 @@ export class Lock {
   }
 
   /** Waits for the lock. `using held = await lock.acquire()`, or release it by hand. */
-  acquire(): Promise<Held> {
-    const promise = this.resume(new Held(this.#giveBack));
+  acquire(options?: SignalOptions): Promise<Held> {
+    const promise = waitUnder(options, 'lock.acquire', () => this.resume(new Held(this.#giveBack)));
     return hooks.watch === null ? promise : hooks.watch(promise, 'lock.acquire()');
   }
 

@@ -53,6 +53,8 @@ export class ParkingLot<T = void> {
   readonly what: () => string;
   /** Called when a waiter was cancelled. */
   readonly onLeave: ((parked: Parked<T>) => void) | null;
+  /** Who alone can let the first in line through; unknown where it is not one. */
+  holder: (() => Task<unknown> | null) | null = null;
 
   constructor(kind: string, what: () => string, onLeave: ((parked: Parked<T>) => void) | null = null) {
     this.kind = kind;

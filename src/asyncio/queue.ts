@@ -5,6 +5,7 @@ import { hooks } from './hooks.ts';
 import { ParkingLot } from './parking.ts';
 import { refused } from './sleep.ts';
 import { Fifo, Heap, Lifo, type Order, type Store } from './store.ts';
+import { type SignalOptions, waitUnder } from './under-signal.ts';
 
 export interface QueueStatistics {
   readonly size: number;
@@ -59,8 +60,8 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /** Waits for room and puts `item` in. */
-  put(item: T): Promise<void> {
-    const promise = this.#put(item);
+  put(item: T, options?: SignalOptions): Promise<void> {
+    const promise = waitUnder(options, 'queue.put', () => this.#put(item));
     return hooks.watch === null ? promise : hooks.watch(promise, 'queue.put()');
   }
 
@@ -93,8 +94,8 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /** Waits for an item and takes it. QueueShutDown once the queue is shut down and empty. */
-  get(): Promise<T> {
-    const promise = this.#get();
+  get(options?: SignalOptions): Promise<T> {
+    const promise = waitUnder(options, 'queue.get', () => this.#get());
     return hooks.watch === null ? promise : hooks.watch(promise, 'queue.get()');
   }
 
@@ -127,7 +128,11 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /** Waits until `taskDone()` has been called for every item. */
-  join(): Promise<void> {
+  join(options?: SignalOptions): Promise<void> {
+    return waitUnder(options, 'queue.join', () => this.#join());
+  }
+
+  #join(): Promise<void> {
     if (this.#unfinished > 0) return this.#joiners.park();
     const { scope } = currentContext();
     return scope.cancelled ? refused(scope.reason) : Promise.resolve();

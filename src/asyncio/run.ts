@@ -5,8 +5,9 @@ import { startTimer, stopTimer } from './clock.ts';
 import { Context, currentContext, rootContext } from './context.ts';
 import type { DebugOptions } from './debug/mode.ts';
 import { hooks } from './hooks.ts';
+import { getRunningLoop } from './loop.ts';
 import { programs } from './programs.ts';
-import { abandoned, cancelled, Scope } from './scope.ts';
+import { abandoned, cancelled, Patience, Scope } from './scope.ts';
 import { cancelWith, type Startable, Task } from './task.ts';
 
 export interface RunOptions {
@@ -29,7 +30,9 @@ export interface RunOptions {
  */
 export async function run<T>(main: Startable<T>, options: RunOptions = {}): Promise<Awaited<T>> {
   if (typeof main !== 'function') throw notAFunction('run', 1, main);
-  if (currentContext() !== rootContext) throw fault('SBY_ASYNCIO_NESTED_RUN', {});
+  const here = currentContext();
+  // Variables and spans of the outside are no scope.
+  if (here.scope !== rootContext.scope) throw fault('SBY_ASYNCIO_NESTED_RUN', {});
   const { signals = ['SIGINT', 'SIGTERM'], grace = 5000, name = main.name || 'main' } = options;
   checkTime('run', grace);
   const scope = new Scope(null, 'program');
@@ -37,26 +40,36 @@ export async function run<T>(main: Startable<T>, options: RunOptions = {}): Prom
   programs.add(scope);
   const stopDebug = (options.debug ?? debugWanted()) ? await debugMode() : null;
   let got: NodeJS.Signals | null = null;
-  const context = new Context(scope, null, null, null, -1);
+  const context = new Context(scope, null, here.vars, here.trace, here.span);
   let task: Task<Awaited<T>> | null = null;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (got !== null) die(signal, onSignal, signals);
     got = signal;
-    task?.cancel(`the program got ${signal}`);
+    const heard = task?.done === false && task.scope.cancel(cancelled(`the program got ${signal}`));
+    // main sits in a promise that is not ours, and may never hear of it.
+    if (task?.done === false && !heard) patience = new Patience(task.scope, grace, giveUp);
   };
+  let patience: Patience | null = null;
+  let giveUp: () => void = () => {};
+  const givenUp = new Promise<void>((resolve) => {
+    giveUp = resolve;
+  });
   // Before main starts: it may be told to stop while it runs for the first time.
   for (const signal of signals) process.on(signal, onSignal);
   task = new Task<Awaited<T>>(main as Startable<Awaited<T>>, context, name, null);
   if (options.signal !== undefined) cancelWith(task as Task<unknown>, options.signal, 'run');
   try {
-    await task.ended;
-    await shutDown(scope, name, grace);
+    await Promise.race([task.ended, givenUp]);
+    if (task.done) await shutDown(scope, name, grace);
+    else leaveBehind(task, got, grace);
   } finally {
+    (patience as Patience | null)?.end();
     programs.delete(scope);
     await stopDebug?.();
     for (const signal of signals) process.off(signal, onSignal);
   }
-  if (got !== null && task.state === 'cancelled') die(got, onSignal, signals);
+  if (got !== null && task.state !== 'done' && task.state !== 'failed') die(got, onSignal, signals);
+  if (!task.done) throw task.scope.reason;
   return task.result();
 }
 
@@ -69,6 +82,14 @@ function die(
   process.exitCode = 128 + (constants.signals[signal] ?? 0);
   for (const each of signals) process.off(each, listener);
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+}
+
+/** Says what a main waits for that does not end, and is not waited for any longer. */
+function leaveBehind(task: Task<unknown>, signal: string | null, grace: number): void {
+  getRunningLoop().callExceptionHandler({
+    message: `"${task.name}" has not ended ${grace} ms after ${signal}: it waits for something that does not hear of cancellation. until() and withSignal() do`,
+  });
+  abandoned(task.scope);
 }
 
 async function shutDown(scope: Scope, name: string, grace: number): Promise<void> {

@@ -169,8 +169,13 @@ export class Scope extends Waiter {
 
   /** Whether work in a shield somewhere below is still going on. */
   get hasShield(): boolean {
-    for (let kid = this.kids; kid !== null; kid = kid.next as Scope | null)
-      if (kid.shielded || kid.hasShield) return true;
+    // Not recursive: a tree may be deeper than the stack.
+    const open: Scope[] = [this];
+    for (let scope = open.pop(); scope !== undefined; scope = open.pop())
+      for (let kid = scope.kids; kid !== null; kid = kid.next as Scope | null) {
+        if (kid.shielded) return true;
+        open.push(kid);
+      }
     return false;
   }
 

@@ -6,6 +6,7 @@ import { Held } from './lock.ts';
 import { ParkingLot } from './parking.ts';
 import { refused } from './sleep.ts';
 import type { Startable } from './task.ts';
+import { type SignalOptions, waitUnder } from './under-signal.ts';
 
 export interface SemaphoreStatistics {
   readonly value: number;
@@ -37,8 +38,8 @@ export class Semaphore {
   }
 
   /** Waits for a place. `using held = await semaphore.acquire()`, or release it by hand. */
-  acquire(): Promise<Held> {
-    const promise = this.#acquire();
+  acquire(options?: SignalOptions): Promise<Held> {
+    const promise = waitUnder(options, 'semaphore.acquire', () => this.#acquire());
     return hooks.watch === null ? promise : hooks.watch(promise, 'semaphore.acquire()');
   }
 

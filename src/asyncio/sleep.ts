@@ -6,7 +6,7 @@ import { currentContext } from './context.ts';
 import { hooks } from './hooks.ts';
 import { Waiter } from './scope.ts';
 import { tracePromise } from './tracing.ts';
-import { cancelledBy } from './under-signal.ts';
+import { type SignalOptions, waitUnder } from './under-signal.ts';
 
 const nothing = (): void => {};
 
@@ -62,30 +62,25 @@ export function refused(reason: unknown): Promise<never> {
   return promise;
 }
 
-export interface SleepOptions {
-  /** Ends the sleep with a CancelledError when it aborts. */
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** Waits `ms` milliseconds; ends early, with a CancelledError, when the scope is cancelled. */
-export function sleep(ms: number, options?: SleepOptions): Promise<void> {
+export function sleep(ms: number, options?: SignalOptions): Promise<void> {
   checkTime('sleep', ms);
-  const signal = options?.signal;
-  const promise = signal === undefined ? start(ms) : cancelledBy(signal, 'sleep', () => start(ms));
+  const promise = waitUnder(options, 'sleep', () => start(ms));
   return hooks.watch === null ? promise : hooks.watch(promise, `sleep(${ms})`);
 }
 
 /** Waits until `when` on the loop's clock (`getRunningLoop().time()`); not at all when that has passed. */
-export function sleepUntil(when: number): Promise<void> {
+export function sleepUntil(when: number, options?: SignalOptions): Promise<void> {
   if (typeof when !== 'number' || !Number.isFinite(when))
     throw fault('SBY_ASYNCIO_BAD_TIME', { callee: 'sleepUntil', got: when });
-  const promise = start(Math.max(0, when - now()));
+  const promise = waitUnder(options, 'sleepUntil', () => start(Math.max(0, when - now())));
   return hooks.watch === null ? promise : hooks.watch(promise, 'sleepUntil()');
 }
 
 /** Waits until the scope is cancelled. */
-export function sleepForever(): Promise<never> {
-  const promise = start(Number.POSITIVE_INFINITY) as Promise<never>;
+export function sleepForever(options?: SignalOptions): Promise<never> {
+  const wait = (): Promise<never> => start(Number.POSITIVE_INFINITY) as Promise<never>;
+  const promise = waitUnder(options, 'sleepForever', wait);
   return hooks.watch === null ? promise : hooks.watch(promise, 'sleepForever()');
 }
 

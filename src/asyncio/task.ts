@@ -47,6 +47,10 @@ export class Task<T> implements PromiseLike<T> {
   /** Settles with the outcome; a failure in it is marked as handled, whoever awaits gets one of their own. */
   declare private readonly outcome: Promise<T> | undefined;
   declare private whenEnded: Promise<void> | null;
+  /** The last task that began to wait for this one while it ran. */
+  declare awaitedBy: Task<unknown> | null;
+  /** Who wants to hear of the end, and can change its mind: a reaction to a promise could not be taken back. */
+  declare private listeners: Set<() => void> | null;
 
   /** For builders. Everybody else: `createTask`. `batched`: the caller restores the ambient context. */
   constructor(
@@ -63,6 +67,8 @@ export class Task<T> implements PromiseLike<T> {
     this.value = undefined;
     this.retrieved = false;
     this.whenEnded = null;
+    this.listeners = null;
+    this.awaitedBy = null;
     this.outcome = undefined;
     this.name = name ?? (fn.name || 'anonymous');
     this.parent = parent.task;
@@ -106,6 +112,7 @@ export class Task<T> implements PromiseLike<T> {
     if (traced) taskEnd.publish({ task: this as Task<unknown> });
     if (hooks.ended !== null) hooks.ended(this as Task<unknown>);
     if (supervisor) supervisor(this as Task<unknown>);
+    if (this.listeners !== null) for (const listener of this.listeners) listener();
     if (state === 'done') return value as T;
     if (state === 'failed' && supervisor === undefined && !this.retrieved)
       failedUnseen(this as Task<unknown>, value);
@@ -125,6 +132,17 @@ export class Task<T> implements PromiseLike<T> {
     return this.whenEnded;
   }
 
+  /** For builders: calls back once, when the task ends. Gives what takes that back, and leaves nothing behind. */
+  onEnd(listener: () => void): () => void {
+    if (this.done) {
+      void this.ended.then(listener);
+      return nothing;
+    }
+    this.listeners ??= new Set();
+    this.listeners.add(listener);
+    return () => this.listeners?.delete(listener);
+  }
+
   then<A = T, B = never>(
     onValue?: ((value: T) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
@@ -137,6 +155,7 @@ export class Task<T> implements PromiseLike<T> {
         const error = fault('SBY_ASYNCIO_SELF_AWAIT', { name: this.name });
         return Promise.reject(error).then(null, onError) as Promise<B>;
       }
+      this.awaitedBy = task;
       // A task below this scope is cancelled with it, and is waited for to its end. Another one goes on without us.
       if (this.scope.owner !== scope && !this.scope.within(scope))
         return waitForTask(this as Task<unknown>, scope)
@@ -196,15 +215,22 @@ export class Task<T> implements PromiseLike<T> {
   }
 }
 
-class TaskWait extends Waiter {
+/** A wait for a task that is not below the scope that waits. */
+export class TaskWait extends Waiter {
   readonly target: Task<unknown>;
   readonly reject: (reason: unknown) => void;
-  constructor(target: Task<unknown>, reject: (reason: unknown) => void) {
+  readonly #unlisten: () => void;
+  constructor(target: Task<unknown>, resolve: () => void, reject: (reason: unknown) => void) {
     super();
     this.target = target;
     this.reject = reject;
+    this.#unlisten = target.onEnd(() => {
+      this.unlink();
+      resolve();
+    });
   }
   override onCancel(reason: unknown): void {
+    this.#unlisten();
     this.reject(reason);
   }
   override describe(): string {
@@ -216,12 +242,7 @@ class TaskWait extends Waiter {
 function waitForTask(task: Task<unknown>, scope: Scope): Promise<void> {
   if (scope.cancelled) return Promise.reject(scope.reason);
   return new Promise<void>((resolve, reject) => {
-    const waiter = new TaskWait(task, reject);
-    scope.link(waiter);
-    void task.ended.then(() => {
-      waiter.unlink();
-      resolve();
-    });
+    scope.link(new TaskWait(task, resolve, reject));
   });
 }
 

@@ -10,39 +10,51 @@ export interface TreeNode {
   readonly name: string;
   /** Of tasks. */
   readonly id: number | null;
-  /** "running", "cancelling", or "ending" for a task whose function has returned. */
   readonly state: 'running' | 'cancelling';
   /** In ms; of tasks. */
   readonly age: number | null;
   /** Where it was started; in debug mode only. */
   readonly site: string | null;
-  /** What is waited for right here, oldest first. */
+  /** What is waited for right here, oldest first; of very many the oldest, and how many more. */
   readonly waits: readonly string[];
   readonly children: readonly TreeNode[];
 }
 
 /** How much of a wait's text is shown: query texts can be long. */
 const longest = 200;
+/** How many waits of one scope are shown. */
+const mostWaits = 20;
 
 /** Names of requests and texts of queries come from elsewhere: nothing in them may move a terminal's cursor. */
 function oneLine(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+  const line = text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+  return line.length > longest ? `${line.slice(0, longest - 1)}…` : line;
 }
 
-function node(scope: Scope, time: number): TreeNode {
-  const waits: string[] = [];
-  for (let waiter: Waiter | null = scope.head; waiter !== null; waiter = waiter.next) {
-    const text = oneLine(waiter.describe());
-    waits.push(text.length > longest ? `${text.slice(0, longest - 1)}…` : text);
+function waitsOf(scope: Scope): string[] {
+  // The list begins with the newest, and the oldest are worth more: the last ones of it, in a ring.
+  const ring: Waiter[] = [];
+  let count = 0;
+  for (let waiter: Waiter | null = scope.head; waiter !== null; waiter = waiter.next)
+    ring[count++ % mostWaits] = waiter;
+  const waits = ring.map((_, index) => describeWaiter(ring[(count - 1 - index) % mostWaits] as Waiter));
+  if (count > waits.length) waits.push(`${(count - waits.length).toLocaleString('en')} more`);
+  return waits;
+}
+
+/** A waiter of somebody else's may fail to say what it is. */
+function describeWaiter(waiter: Waiter): string {
+  try {
+    return oneLine(String(waiter.describe()));
+  } catch {
+    return waiter.constructor.name;
   }
-  const children: TreeNode[] = [];
-  for (let kid = scope.kids; kid !== null; kid = kid.next as Scope | null) {
-    const child = node(kid, time);
-    // A scope without a name says nothing by itself.
-    if (child.kind === 'scope' && child.name === '' && child.waits.length === 0)
-      children.push(...[...child.children].reverse());
-    else children.push(child);
-  }
+}
+
+/** A node without its children. */
+export type FlatNode = Omit<TreeNode, 'children'>;
+
+function flat(scope: Scope, time: number): FlatNode {
   const { task } = scope;
   return {
     kind: task !== null ? 'task' : scope.owner === null ? 'program' : 'scope',
@@ -51,22 +63,63 @@ function node(scope: Scope, time: number): TreeNode {
     state: scope.cancelled ? 'cancelling' : 'running',
     age: task === null ? null : Math.max(0, Math.round(time - task.startedAt)),
     site: task?.site ?? null,
-    waits: waits.reverse(),
-    children: children.reverse(),
+    waits: waitsOf(scope),
   };
+}
+
+/** One step of a walk through the tree. */
+export interface Visit {
+  readonly node: FlatNode;
+  /** The number of the node above, -1 at the top; nodes are numbered in the order of the visits. */
+  readonly parent: number;
+}
+
+/**
+ * Visits the live tree, parents first and the oldest first, without recursion: it may be deeper than the stack. Between
+ * two visits the tree may change; what has ended meanwhile is left out. Null: a step that has nothing to show.
+ */
+export function* visit(tops: Iterable<Scope>, deepest = Number.POSITIVE_INFINITY): Generator<Visit | null> {
+  const open: { scope: Scope; parent: number; depth: number; top: boolean }[] = [];
+  for (const scope of [...tops].reverse()) open.push({ scope, parent: -1, depth: 0, top: true });
+  let number = 0;
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { scope, top, depth } = next;
+    if (!top && scope.owner === null) continue;
+    let { parent } = next;
+    const node = flat(scope, now());
+    // A scope without a name says nothing by itself.
+    if (top || node.kind !== 'scope' || node.name !== '' || node.waits.length > 0) {
+      yield { node, parent };
+      parent = number++;
+    } else yield null;
+    if (depth >= deepest) continue;
+    for (let kid = scope.kids; kid !== null; kid = kid.next as Scope | null)
+      open.push({ scope: kid, parent, depth: depth + 1, top: false });
+  }
+}
+
+/** Puts visited nodes together. */
+export function treeFrom(visits: Iterable<Visit | null>): TreeNode[] {
+  const nodes: (FlatNode & { readonly children: TreeNode[] })[] = [];
+  const tops: TreeNode[] = [];
+  for (const each of visits) {
+    if (each === null) continue;
+    const node = { ...each.node, children: [] };
+    (nodes[each.parent]?.children ?? tops).push(node);
+    nodes.push(node);
+  }
+  return tops;
 }
 
 /** One scope and what is below it. */
 export function treeOf(scope: Scope): TreeNode {
-  return node(scope, now());
+  return treeFrom(visit([scope]))[0] as TreeNode;
 }
 
 /** The live tree of all programs, or of one task. A copy: nothing in it is alive. */
 export function captureCallGraph(task?: Task<unknown>): TreeNode[] {
-  const time = now();
-  if (task !== undefined) return [node(task.scope, time)];
-  const nodes = [...programs].map((scope) => node(scope, time));
-  return nodes.filter(({ waits, children }) => waits.length > 0 || children.length > 0);
+  if (task !== undefined) return [treeOf(task.scope)];
+  return treeFrom(visit(programs)).filter(({ waits, children }) => waits.length > 0 || children.length > 0);
 }
 
 function age(ms: number): string {
@@ -89,14 +142,19 @@ export function describeNode(node: TreeNode): string {
 /** The tree as text, with lines drawn. */
 export function formatCallGraph(nodes: readonly TreeNode[] = captureCallGraph()): string {
   const lines: string[] = [];
-  const draw = (node: TreeNode, first: string, rest: string): void => {
+  const open = nodes.map((node) => ({ node, first: '', rest: '' })).reverse();
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { node, first, rest } = next;
     lines.push(first + describeNode(node));
-    for (const [index, child] of node.children.entries()) {
+    for (let index = node.children.length - 1; index >= 0; index--) {
       const last = index === node.children.length - 1;
-      draw(child, `${rest}${last ? '└─ ' : '├─ '}`, `${rest}${last ? '   ' : '│  '}`);
+      open.push({
+        node: node.children[index] as TreeNode,
+        first: `${rest}${last ? '└─ ' : '├─ '}`,
+        rest: `${rest}${last ? '   ' : '│  '}`,
+      });
     }
-  };
-  for (const node of nodes) draw(node, '', '');
+  }
   return lines.join('\n');
 }
 

@@ -4,6 +4,21 @@ import { currentContext } from './context.ts';
 import { Scope } from './scope.ts';
 import { onAbort, type Startable } from './task.ts';
 
+export interface SignalOptions {
+  /** Ends the wait with a CancelledError when it aborts; the abort's reason is the cause. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** For the option `signal` of a wait: nothing but the wait when there is none. */
+export function waitUnder<T>(
+  options: SignalOptions | undefined,
+  callee: string,
+  wait: () => Promise<T>,
+): Promise<T> {
+  const signal = options?.signal;
+  return signal === undefined ? wait() : (cancelledBy(signal, callee, wait) as Promise<T>);
+}
+
 /** Runs `fn` in a scope that is cancelled when `signal` aborts; the abort's reason is the cause of the error. */
 export function underSignal<T>(signal: AbortSignal, fn: Startable<T>): Promise<Awaited<T>> {
   return cancelledBy(signal, 'underSignal', fn);

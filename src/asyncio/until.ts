@@ -1,3 +1,4 @@
+import { fault } from '../errors/index.ts';
 import { notAFunction } from './checks.ts';
 import { currentContext } from './context.ts';
 import { Waiter } from './scope.ts';
@@ -25,6 +26,8 @@ class Until extends Waiter {
 
 /** Waits for a promise that is not ours, but stops waiting on cancellation. The work itself goes on. */
 export function until<T>(promise: PromiseLike<T>, what = 'a promise'): Promise<T> {
+  if (typeof (promise as PromiseLike<T> | null | undefined)?.then !== 'function')
+    throw fault('SBY_ASYNCIO_NOT_A_PROMISE', { callee: 'until', got: promise });
   const { scope } = currentContext();
   if (scope.cancelled) {
     // What it comes to no longer matters to anybody.

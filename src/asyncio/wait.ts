@@ -6,6 +6,7 @@ import { type DeadlineOptions, moveOnAfter, timeout, timeoutAt } from './deadlin
 import { reportUnseen } from './never-retrieved.ts';
 import { leave, Scope } from './scope.ts';
 import { type Startable, Task } from './task.ts';
+import { cancelledBy } from './under-signal.ts';
 import { until } from './until.ts';
 
 export interface WaitOptions {
@@ -13,11 +14,20 @@ export interface WaitOptions {
   readonly returnWhen?: 'firstCompleted' | 'firstException' | 'allCompleted' | undefined;
   /** Gives what is done after so many ms. Nothing is cancelled and nothing is thrown. */
   readonly timeout?: number | undefined;
+  /** Ends the wait with a CancelledError when it aborts; the tasks go on. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Waited<T> {
   readonly done: Set<Task<T>>;
   readonly pending: Set<Task<T>>;
+}
+
+const moments: readonly unknown[] = ['firstCompleted', 'firstException', 'allCompleted'];
+
+async function patiently(ms: number | undefined, wait: () => Promise<void>): Promise<void> {
+  if (ms === undefined) await wait();
+  else await moveOnAfter(ms, wait);
 }
 
 /** Waits for tasks without taking their errors; those that are pending go on. */
@@ -29,7 +39,14 @@ export async function wait<T>(tasks: Iterable<Task<T>>, options: WaitOptions = {
   }
   if (all.length === 0) throw fault('SBY_ASYNCIO_NO_TASKS', { callee: 'wait' });
   if (options.timeout !== undefined) checkTime('wait', options.timeout);
-  const { returnWhen = 'allCompleted' } = options;
+  const { returnWhen = 'allCompleted', signal } = options;
+  if (!moments.includes(returnWhen))
+    throw fault('SBY_ASYNCIO_BAD_OPTION', {
+      callee: 'wait',
+      option: 'returnWhen',
+      got: returnWhen,
+      expected: `"${moments.join('", "')}"`,
+    });
   const enough = (): boolean => {
     if (returnWhen === 'firstCompleted') return all.some((task) => task.done);
     // A cancelled task has not failed: asyncio's rule as well.
@@ -37,17 +54,22 @@ export async function wait<T>(tasks: Iterable<Task<T>>, options: WaitOptions = {
     return all.every((task) => task.done);
   };
   if (!enough()) {
+    const unlisten: (() => void)[] = [];
     const met = new Promise<void>((resolve) => {
-      for (const task of all) {
-        if (!task.done)
-          void task.ended.then(() => {
-            if (enough()) resolve();
-          });
-      }
+      const look = (): void => {
+        if (enough()) resolve();
+      };
+      for (const task of all) if (!task.done) unlisten.push(task.onEnd(look));
     });
     const what = `${all.length} task${all.length === 1 ? '' : 's'}`;
-    if (options.timeout === undefined) await until(met, what);
-    else await moveOnAfter(options.timeout, () => until(met, what));
+    const wait = (): Promise<void> => until(met, what);
+    try {
+      if (signal !== undefined) await cancelledBy(signal, 'wait', () => patiently(options.timeout, wait));
+      else await patiently(options.timeout, wait);
+    } finally {
+      // The tasks may live long, and be waited for often.
+      for (const off of unlisten) off();
+    }
   } else currentContext().scope.throwIfCancelled();
   const done = new Set<Task<T>>();
   const pending = new Set<Task<T>>();
@@ -123,6 +145,7 @@ export class Completions<T> implements AsyncIterable<T>, Iterable<Promise<T>> {
   readonly #completed: Task<T>[] = [];
   readonly #started = new Set<Task<T>>();
   readonly #waiting: ((task: Task<T>) => void)[] = [];
+  readonly #unlisten: (() => void)[] = [];
   readonly #scope: Scope;
   readonly #deadline: number | null;
   #left: number;
@@ -141,7 +164,7 @@ export class Completions<T> implements AsyncIterable<T>, Iterable<Promise<T>> {
       else waiting(task as Task<T>);
     };
     for (const item of all) {
-      if (item instanceof Task) void item.ended.then(() => onEnd(item as Task<unknown>));
+      if (item instanceof Task) this.#unlisten.push(item.onEnd(() => onEnd(item as Task<unknown>)));
       else this.#started.add(new Task<T>(item, inner, undefined, onEnd));
     }
     this.#scope.whenEmpty(() => this.#scope.unlink());
@@ -163,6 +186,7 @@ export class Completions<T> implements AsyncIterable<T>, Iterable<Promise<T>> {
   /** Cancels what was started and still runs, and waits for its end. */
   async #leave(): Promise<void> {
     this.#left = 0;
+    for (const off of this.#unlisten) off();
     const left = leave(this.#scope, 'the loop over asCompleted() was left');
     if (left !== null) await left;
     // Errors that come too late for the loop; nobody else can get them.

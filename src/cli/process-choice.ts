@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Inspected, inspectProcesses } from '../asyncio/index.ts';
+import { type Inspected, inspectProcesses, type ProcessReport } from '../asyncio/index.ts';
 import { fault } from '../errors/index.ts';
 import type { CommandContext } from './command.ts';
 
@@ -37,4 +37,12 @@ export async function askProcesses(
     return [];
   }
   return found;
+}
+
+/** What is to be said below the list of a process's tasks. */
+export function notesOf({ pid, elided, deadlocks }: ProcessReport): string[] {
+  const notes: string[] = [];
+  if (elided > 0) notes.push(`Process ${pid}: ${elided.toLocaleString('en')} more tasks are not shown`);
+  for (const deadlock of deadlocks ?? []) notes.push(`Process ${pid}: ${deadlock}`);
+  return notes;
 }

@@ -1,5 +1,6 @@
 import * as ours from '../errors/index.ts';
-import { isSobayaError } from '../errors/index.ts';
+import { describe, isSobayaError } from '../errors/index.ts';
+import { cloneable } from './wire.ts';
 
 /** An error as plain data. */
 export interface PackedError {
@@ -11,6 +12,8 @@ export interface PackedError {
   readonly message: string;
   readonly stack: string;
   readonly props: Record<string, unknown>;
+  /** The name of a DOMException, which has it in a slot that no other object can have; null for all other errors. */
+  readonly dom: string | null;
   readonly cause?: unknown;
   readonly errors?: readonly unknown[];
   readonly sobaya: boolean;
@@ -19,50 +22,72 @@ export interface PackedError {
 const isPacked = (value: unknown): value is PackedError =>
   typeof value === 'object' && value !== null && (value as { packed?: unknown }).packed === true;
 
-function cloneable(value: unknown): boolean {
+/** How many errors one error may bring along: causes and members can refer to each other, in circles too. */
+const mostErrors = 100;
+
+/** Turns an error, with its causes, into what can cross to another thread. Other values pass if they can be copied. */
+export function packError(error: unknown, module: string, exports: object): unknown {
+  return pack(error, module, exports, new Set());
+}
+
+function pack(error: unknown, module: string, exports: object, seen: Set<unknown>): unknown {
   try {
-    structuredClone(value);
-    return true;
+    if (!(error instanceof Error)) return cloneable(error) ? error : describe(error);
+    if (seen.has(error) || seen.size >= mostErrors) return undefined;
+    seen.add(error);
+    const deeper = (inner: unknown): unknown => pack(inner, module, exports, seen);
+    const classes = classesOf(error);
+    const own = Object.getPrototypeOf(error)?.constructor as unknown;
+    return {
+      packed: true,
+      classes,
+      home: Object.values(exports).includes(own) ? module : null,
+      message: text(error, 'message'),
+      stack: text(error, 'stack'),
+      props: plainProps(error),
+      dom: error instanceof DOMException ? error.name : null,
+      sobaya: isSobayaError(error),
+      ...('cause' in error ? { cause: deeper(error.cause) } : {}),
+      ...(error instanceof AggregateError ? { errors: error.errors.map(deeper) } : {}),
+    } satisfies PackedError;
   } catch {
-    return false;
+    // A proxy, a getter that throws: it must not take the thread with it.
+    return describe(error);
   }
 }
 
-/** Turns an error, with its causes, into what can cross to another thread. Other values pass if they can be copied. */
-export function packError(error: unknown, module: string, exports: object, depth = 0): unknown {
-  if (!(error instanceof Error)) return cloneable(error) ? error : new Error(String(error)).message;
+/** Names of its classes below Error, its own first. */
+function classesOf(error: Error): string[] {
   const classes: string[] = [];
-  let home: string | null = null;
-  for (
-    let proto = Object.getPrototypeOf(error) as object | null;
-    proto !== null && proto !== Error.prototype;
-  ) {
-    const own = (proto as { constructor: { name: string } }).constructor;
-    classes.push(own.name);
-    if (classes.length === 1) {
-      for (const value of Object.values(exports)) if (value === own) home = module;
-    }
-    proto = Object.getPrototypeOf(proto) as object | null;
+  let proto = Object.getPrototypeOf(error) as { constructor?: { name?: unknown } } | null;
+  for (; proto !== null && proto !== Error.prototype && classes.length < 32; ) {
+    const name = proto.constructor?.name;
+    if (typeof name === 'string') classes.push(name);
+    proto = Object.getPrototypeOf(proto);
   }
+  return classes;
+}
+
+function text(error: Error, key: 'message' | 'stack'): string {
+  const value: unknown = error[key];
+  return typeof value === 'string' ? value : value === undefined ? '' : describe(value);
+}
+
+const apart: ReadonlySet<string> = new Set(['message', 'stack', 'cause', 'errors']);
+
+/** Its own properties that can be copied. */
+function plainProps(error: Error): Record<string, unknown> {
   const props: Record<string, unknown> = {};
   for (const key of Object.getOwnPropertyNames(error)) {
-    if (key === 'message' || key === 'stack' || key === 'cause' || key === 'errors') continue;
-    const value = (error as unknown as Record<string, unknown>)[key];
-    if (cloneable(value)) props[key] = value;
+    if (apart.has(key)) continue;
+    try {
+      const value = (error as unknown as Record<string, unknown>)[key];
+      if (cloneable(value)) props[key] = value;
+    } catch {
+      // A getter of somebody else's; what it would have given is not worth the error.
+    }
   }
-  const deeper = (inner: unknown): unknown =>
-    depth < 8 ? packError(inner, module, exports, depth + 1) : undefined;
-  return {
-    packed: true,
-    classes,
-    home,
-    message: error.message,
-    stack: error.stack ?? '',
-    props,
-    sobaya: isSobayaError(error),
-    ...('cause' in error ? { cause: deeper(error.cause) } : {}),
-    ...(error instanceof AggregateError ? { errors: error.errors.map(deeper) } : {}),
-  } satisfies PackedError;
+  return props;
 }
 
 type ErrorClass = new (message?: string) => Error;
@@ -132,8 +157,9 @@ async function assemble(
 }
 
 function shape(packed: PackedError, prototype: object, here: Error | null): Error {
-  const error = new Error(packed.message);
-  Object.setPrototypeOf(error, prototype);
+  const error =
+    packed.dom === null ? new Error(packed.message) : new DOMException(packed.message, packed.dom);
+  if (packed.dom === null || prototype !== DOMException.prototype) Object.setPrototypeOf(error, prototype);
   Object.assign(error, packed.props);
   const caller = here?.stack?.split('\n').slice(1).join('\n');
   hide(error, 'stack', caller ? `${packed.stack}\n    --- called from ---\n${caller}` : packed.stack);

@@ -14,11 +14,12 @@ import {
 } from '../asyncio/index.ts';
 import { fault } from '../errors/index.ts';
 import { packError, reviveErrorNow } from './error-wire.ts';
+import { readFlag } from './flags.ts';
 import {
   type AnswerMessage,
   type CallMessage,
+  cloneable,
   type FromThread,
-  findUncloneable,
   slots,
   type ToThread,
   unwrap,
@@ -121,7 +122,11 @@ export class Inside {
   }
 
   #invoke(message: CallMessage, exports: Namespace): unknown {
-    const fn = exports[message.name] ?? (exports['default'] as Namespace | undefined)?.[message.name];
+    const byDefault = exports['default'];
+    let fn = exports[message.name];
+    // CommonJS: what it exports is the default export of its namespace. What objects have anyway is not exported.
+    if (fn === undefined && byDefault && Object.hasOwn(byDefault, message.name))
+      fn = (byDefault as Namespace)[message.name];
     if (typeof fn !== 'function') {
       const names = Object.keys(exports).filter((key) => typeof exports[key] === 'function');
       throw fault('SBY_SYNC_NO_FUNCTION', { module: message.module, name: message.name, exports: names });
@@ -208,8 +213,9 @@ export class Inside {
         list as ArrayBuffer[],
       );
     } catch {
-      const at = findUncloneable(plain);
-      throw fault('SBY_SYNC_NOT_CLONEABLE', { name, part: `argument ${at + 1}`, got: plain[at] });
+      const at = plain.findIndex((value) => !cloneable(value));
+      const part = at === -1 ? 'An argument' : `argument ${at + 1}`;
+      throw fault('SBY_SYNC_NOT_CLONEABLE', { name, part, got: at === -1 ? plain : plain[at] });
     }
     for (;;) {
       const seen = Atomics.load(shared, slots.messages);
@@ -234,7 +240,7 @@ export class Inside {
     const call = this.#calls.at(-1);
     if (call === undefined) return false;
     if (this.#shared !== null) return Atomics.load(this.#shared, slots.cancelled + call.depth) === 1;
-    return this.#scopes.get(call.id)?.cancelled ?? false;
+    return (this.#scopes.get(call.id)?.cancelled ?? false) || readFlag(call.depth);
   }
 }
 

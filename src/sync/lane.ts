@@ -1,9 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { serialize } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { Call } from './call.ts';
-import { type FromThread, slots, type ToThread } from './wire.ts';
+import { Flags } from './flags.ts';
+import { cloneable, type FromThread, slots, type ToThread } from './wire.ts';
 
 export interface LaneEvents {
   onMessage(lane: Lane, message: FromThread): void;
@@ -34,6 +37,8 @@ export abstract class Lane {
     return top !== undefined && top.asking > 0 ? top : null;
   }
 
+  /** Whether a value can be copied to it. */
+  abstract carries(value: unknown): boolean;
   abstract post(message: ToThread, list: readonly ArrayBuffer[]): void;
   /** Tells the function at `depth`, which may be busy, that nobody waits for it any more. */
   abstract setCancelled(depth: number, on: boolean): void;
@@ -45,6 +50,20 @@ export abstract class Lane {
 /** The entries lie beside this file: TypeScript in the sources, JavaScript as published. */
 const entry = (name: string): URL =>
   new URL(`./${name}${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
+
+const ofTheScript = new Set(['-e', '--eval', '-p', '--print', '-pe', '-c', '--check', '-i', '--interactive']);
+
+/** The flags of this process that are meant for another one as well: not its script, its debugger, its watcher. */
+export function inherited(flags: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let index = 0; index < flags.length; index++) {
+    const flag = flags[index] as string;
+    if (ofTheScript.has(flag)) {
+      if (!['-c', '--check', '-i', '--interactive'].includes(flag)) index++;
+    } else if (!/^--(?:eval|print|input-type|inspect|watch|test|debug-port)/.test(flag)) kept.push(flag);
+  }
+  return kept;
+}
 
 export class ThreadLane extends Lane {
   readonly kind = 'thread';
@@ -75,6 +94,10 @@ export class ThreadLane extends Lane {
     return this.#worker.threadId;
   }
 
+  carries(value: unknown): boolean {
+    return cloneable(value);
+  }
+
   post(message: ToThread, list: readonly ArrayBuffer[]): void {
     this.#worker.postMessage(message, list);
     Atomics.add(this.#shared, slots.messages, 1);
@@ -99,24 +122,34 @@ export class ThreadLane extends Lane {
 export class ProcessLane extends Lane {
   readonly kind = 'process';
   readonly #child: ChildProcess;
+  readonly #flags = new Flags();
 
   constructor(events: LaneEvents, memory: number | null) {
     super();
-    const execArgv =
-      memory === null ? process.execArgv : [...process.execArgv, `--max-old-space-size=${memory}`];
-    this.#child = fork(entry('process'), [], { serialization: 'advanced', execArgv });
+    const execArgv = inherited(process.execArgv);
+    if (memory !== null) execArgv.push(`--max-old-space-size=${memory}`);
+    this.#child = fork(entry('process'), [], {
+      serialization: 'advanced',
+      execArgv,
+      stdio: ['inherit', 'inherit', memory === null ? 'inherit' : 'pipe', 'ipc', this.#flags.fd ?? 'ignore'],
+    });
+    // V8's last words are the only sign that a process needed more memory than it may have.
+    let outOfMemory = false;
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      if (chunk.includes('heap out of memory') || chunk.includes('heap limit')) outOfMemory = true;
+      process.stderr.write(chunk);
+    });
     this.#child.on('message', (message) => events.onMessage(this, message as FromThread));
     let cause: unknown = null;
     this.#child.on('error', (error) => {
       cause = error;
     });
-    this.#child.on('exit', (code, signal) => {
+    // 'exit' comes when the process is gone, 'close' when its last words have been read as well.
+    this.#child.on(memory === null ? 'exit' : 'close', (code, signal) => {
       this.dead = true;
-      events.onExit(
-        this,
-        signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`,
-        cause,
-      );
+      this.#flags.close();
+      const how = signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`;
+      events.onExit(this, outOfMemory ? `it reached its memory limit, ${how}` : how, cause);
     });
     this.hold(false);
   }
@@ -125,18 +158,31 @@ export class ProcessLane extends Lane {
     return this.#child.pid ?? -1;
   }
 
+  carries(value: unknown): boolean {
+    try {
+      serialize(value);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   post(message: ToThread): void {
     this.#child.send(message);
   }
 
-  setCancelled(): void {}
+  setCancelled(depth: number, on: boolean): void {
+    this.#flags.set(depth, on);
+  }
 
   hold(on: boolean): void {
     if (on) {
       this.#child.ref();
+      (this.#child.stderr as Socket | null)?.ref();
       this.#child.channel?.ref();
     } else {
       this.#child.unref();
+      (this.#child.stderr as Socket | null)?.unref();
       this.#child.channel?.unref();
     }
   }
@@ -144,6 +190,8 @@ export class ProcessLane extends Lane {
   async kill(): Promise<void> {
     this.dead = true;
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    // Until it is gone: an idle process holds nothing, and the program could end in the middle of this wait.
+    this.hold(true);
     const gone = new Promise<void>((resolve) => {
       this.#child.once('exit', () => resolve());
     });

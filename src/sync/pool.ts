@@ -20,8 +20,8 @@ import { type Lane, type LaneEvents, ProcessLane, ThreadLane } from './lane.ts';
 import { moduleUrl } from './module.ts';
 import {
   type AskMessage,
+  type CallMessage,
   type FromThread,
-  findUncloneable,
   type OutcomeMessage,
   slots,
   unwrap,
@@ -172,10 +172,20 @@ export abstract class Pool implements Executor, AsyncDisposable, LaneEvents {
         reject,
         onCancelled: this.#onCancelled,
       });
-      if (key !== null) this.#laneOf(key).queue.push(call);
-      else this.#queue.push(call);
       context.scope.link(call);
-      this.#pump();
+      try {
+        if (key !== null) this.#laneOf(key).queue.push(call);
+        else this.#queue.push(call);
+        this.#pump();
+      } catch (cause) {
+        // Not even a thread could be made.
+        this.#dequeue(call);
+        this.#refuse(
+          call,
+          fault('SBY_SYNC_NO_THREAD', { what: this.kind, why: (cause as Error).message }, { cause }),
+        );
+        return;
+      }
       if (call.lane === null && this.#queued() > this.maxQueue) {
         this.#dequeue(call);
         call.unlink();
@@ -252,23 +262,14 @@ export abstract class Pool implements Executor, AsyncDisposable, LaneEvents {
     try {
       lane.post(message, call.list);
     } catch (cause) {
-      const at = findUncloneable(args);
-      if (at !== -1) {
-        call.unlink();
-        call.settled = true;
-        this.#failed++;
-        const error = fault(
-          'SBY_SYNC_NOT_CLONEABLE',
-          { name, part: `argument ${at + 1}`, got: args[at] },
-          { cause },
-        );
-        call.reject(error);
+      if (!postWithoutVars(lane, message, call)) {
+        const at = args.findIndex((value) => !lane.carries(value));
+        const part = at === -1 ? 'An argument' : `argument ${at + 1}`;
+        const got = at === -1 ? args : args[at];
+        this.#refuse(call, fault('SBY_SYNC_NOT_CLONEABLE', { name, part, got }, { cause }));
         this.#feed(lane);
         return;
       }
-      // A variable's value holds something that cannot travel, deep inside.
-      const vars = new Map([...(message.vars ?? [])].filter(([, value]) => findUncloneable([value]) === -1));
-      lane.post({ ...message, vars }, call.list);
     }
     call.lane = lane;
     call.startedAt = performance.now();
@@ -280,6 +281,14 @@ export abstract class Pool implements Executor, AsyncDisposable, LaneEvents {
     if (lane.idle) lane.hold(true);
     lane.running.push(call);
     this.#calls.set(id, call);
+  }
+
+  /** Ends a call that never began. */
+  #refuse(call: Call, error: unknown): void {
+    call.unlink();
+    call.settled = true;
+    this.#failed++;
+    call.reject(error);
   }
 
   onMessage(lane: Lane, message: FromThread): void {
@@ -394,6 +403,7 @@ export abstract class Pool implements Executor, AsyncDisposable, LaneEvents {
     const at = this.#lanes.indexOf(lane);
     if (at !== -1) this.#lanes.splice(at, 1);
     const waiting = lane.queue.splice(0);
+    const reason = this.#closed ? 'its pool was closed by force' : why;
     if (!this.#closed) this.#died++;
     for (const call of lane.running.splice(0)) {
       this.#calls.delete(call.id);
@@ -407,7 +417,7 @@ export abstract class Pool implements Executor, AsyncDisposable, LaneEvents {
         call.reject(
           fault(
             'SBY_SYNC_THREAD_DIED',
-            { what: lane.kind, module, name, why },
+            { what: lane.kind, module, name, why: reason },
             cause === null ? {} : { cause },
           ),
         );
@@ -452,9 +462,27 @@ export abstract class Pool implements Executor, AsyncDisposable, LaneEvents {
   }
 }
 
+/** A variable's value may hold something that cannot travel, deep inside: then it stays at home. */
+function postWithoutVars(lane: Lane, message: CallMessage, call: Call): boolean {
+  if (message.vars === null) return false;
+  const vars = new Map([...message.vars].filter(([, value]) => lane.carries(value)));
+  if (vars.size === message.vars.size) return false;
+  try {
+    lane.post({ ...message, vars }, call.list);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function check(option: string, got: unknown, least: number): void {
   if (!Number.isSafeInteger(got) || (got as number) < least)
-    throw fault('SBY_SYNC_BAD_OPTION', { option, got, expected: `a whole number, ${least} or more` });
+    throw fault('SBY_SYNC_BAD_OPTION', {
+      of: 'a pool',
+      option,
+      got,
+      expected: `a whole number, ${least} or more`,
+    });
 }
 
 /** Worker threads: they share memory when it is handed over, and can ask the main loop. */

@@ -1,6 +1,7 @@
+import { fault } from '../errors/index.ts';
 import type { OnCancel } from './call.ts';
 import { moduleUrl } from './module.ts';
-import { defaultPool, type Pool } from './pool.ts';
+import { defaultPool, Pool } from './pool.ts';
 import { sensitiveKey } from './sensitive.ts';
 
 export interface SyncToAsyncOptions {
@@ -41,6 +42,13 @@ export function syncToAsync<M extends object>(
 ): AsyncModule<M> {
   const url = moduleUrl('syncToAsync', module);
   const { threadSensitive = true, pool, onCancel } = options;
+  checkOption('pool', pool, pool === undefined || pool instanceof Pool, 'a ThreadPool or a ProcessPool');
+  checkOption(
+    'onCancel',
+    onCancel,
+    onCancel === undefined || ways.includes(onCancel),
+    `"${ways.join('", "')}"`,
+  );
   return functionsOf((name) =>
     Object.defineProperty(
       (...args: unknown[]) =>
@@ -52,6 +60,12 @@ export function syncToAsync<M extends object>(
       { value: name },
     ),
   ) as AsyncModule<M>;
+}
+
+const ways: readonly OnCancel[] = ['abandon', 'wait', 'kill'];
+
+function checkOption(option: string, got: unknown, right: boolean, expected: string): void {
+  if (!right) throw fault('SBY_SYNC_BAD_OPTION', { of: 'syncToAsync()', option, got, expected });
 }
 
 /** An object that makes a function for every name it is asked for, once. */

@@ -1,3 +1,5 @@
+import { fault } from '../errors/index.ts';
+
 /** What travels between the main thread and a thread or process of ours. */
 
 /** A call of a function of a module. */
@@ -63,6 +65,8 @@ export const slots = {
 export class Moved {
   readonly value: unknown;
   readonly list: readonly Transferable[];
+  /** Cannot be copied: one that lies deep inside of a value is an error, and does not arrive as this object. */
+  readonly only = (): void => {};
   constructor(value: unknown, list: readonly Transferable[]) {
     this.value = value;
     this.list = list;
@@ -71,13 +75,24 @@ export class Moved {
 
 type Transferable = ArrayBuffer | import('node:worker_threads').MessagePort;
 
+function checkMovable(got: unknown): void {
+  if (got instanceof SharedArrayBuffer)
+    throw fault('SBY_SYNC_NOT_MOVABLE', { got, why: 'it is shared already, pass it as it is' });
+  if (typeof got !== 'object' || got === null)
+    throw fault('SBY_SYNC_NOT_MOVABLE', { got, why: 'it is no memory of its own' });
+  if (got instanceof ArrayBuffer && got.detached)
+    throw fault('SBY_SYNC_NOT_MOVABLE', { got, why: 'it has been handed over already' });
+}
+
 /**
  * Hands memory over to the thread, or back from it, without a copy: as an argument of a call, or as what a function
  * returns. `list` names what is inside of a larger value: `move({ pixels }, [pixels.buffer])`.
  */
 export function move<T>(value: T, list?: readonly Transferable[]): T {
   const own = ArrayBuffer.isView(value) ? [value.buffer as ArrayBuffer] : [value as unknown as Transferable];
-  return new Moved(value, list ?? own) as unknown as T;
+  const moved = list ?? own;
+  for (const each of moved) checkMovable(each);
+  return new Moved(value, moved) as unknown as T;
 }
 
 /** Takes the values out of what was marked with `move`. */
@@ -86,20 +101,19 @@ export function unwrap(values: readonly unknown[]): { plain: readonly unknown[];
   if (!values.some((value) => value instanceof Moved)) return { plain: values, list };
   const plain = values.map((value) => {
     if (!(value instanceof Moved)) return value;
-    list.push(...value.list);
+    // The same memory may be named twice: as two views of one buffer.
+    for (const each of value.list) if (!list.includes(each)) list.push(each);
     return value.value;
   });
   return { plain, list };
 }
 
-/** The first value that cannot be copied, by its place; -1 when all can. */
-export function findUncloneable(values: readonly unknown[]): number {
-  return values.findIndex((value) => {
-    try {
-      structuredClone(value);
-      return false;
-    } catch {
-      return true;
-    }
-  });
+/** Whether a value can be copied into a thread. */
+export function cloneable(value: unknown): boolean {
+  try {
+    structuredClone(value);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { openInspection, type TreeNode } from 'sobaya/asyncio';
+import { checkpoint, createTask, openInspection, type Task, type TreeNode } from 'sobaya/asyncio';
 import { execute } from 'sobaya/cli';
 
 const runtime = mkdtempSync(join(tmpdir(), 'sobaya-ps-'));
@@ -110,7 +110,7 @@ test('the socket is private, takes nothing, and is gone with the process', async
   socket.write('x'.repeat(100_000)).valueOf();
   let text = '';
   for await (const chunk of socket.setEncoding('utf8')) text += chunk;
-  assert.equal((JSON.parse(text) as { pid: number }).pid, child.pid);
+  assert.equal((JSON.parse(text.split('\n')[0] ?? '') as { pid: number }).pid, child.pid);
   const own = await openInspection({ name: 'test' });
   assert.ok(readdirSync(folder).includes(`${process.pid}.sock`));
   await own.close();
@@ -150,4 +150,26 @@ test('a folder that others can enter is closed or refused', async () => {
     message: /sobaya is no folder of this user alone, so this process cannot be looked at with sobaya ps/,
   });
   process.env['XDG_RUNTIME_DIR'] = runtime;
+});
+
+test('tasks that wait for each other are named', async () => {
+  let second!: Task<void>;
+  const first = createTask(
+    async () => {
+      await checkpoint();
+      await second;
+    },
+    { name: 'hen' },
+  );
+  second = createTask(async () => first, { name: 'egg' });
+  await checkpoint();
+  await checkpoint();
+  await using _own = await openInspection({ name: 'circle' });
+  const { out } = await sobaya('ps', String(process.pid));
+  assert.match(
+    out,
+    /2 tasks wait for each other, for ever unless .*\n {2}hen #\d+ waits for task "egg"\n {2}egg #\d+ waits for task "hen"/,
+  );
+  first.cancel();
+  second.cancel();
 });

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import type { ProcessReport } from './open.ts';
+import { treeFrom, type Visit } from '../tree.ts';
+import type { Beginning, Ending, ProcessReport } from './open.ts';
 import { inspectable, inspectionFolder, socketOf } from './place.ts';
 
 /** A process that is blocked cannot answer; it is named, not waited for. */
@@ -24,7 +25,7 @@ export async function inspectProcesses(pid?: number): Promise<Inspected[]> {
 async function inspect(folder: string, pid: number): Promise<Inspected | null> {
   const path = socketOf(folder, pid);
   try {
-    const report = JSON.parse(await read(path)) as ProcessReport;
+    const report = parse(await read(path));
     return { pid, report, problem: null };
   } catch (error) {
     const { code } = error as { code?: string };
@@ -34,6 +35,17 @@ async function inspect(folder: string, pid: number): Promise<Inspected | null> {
     }
     return { pid, report: null, problem: (error as Error).message };
   }
+}
+
+function parse(text: string): ProcessReport {
+  const lines = text.trimEnd().split('\n');
+  if (lines.length < 2) throw new Error('its answer broke off');
+  const [beginning, ...rest] = lines.map((line) => JSON.parse(line) as unknown);
+  const { elided } = rest.pop() as Ending;
+  const tree = treeFrom(rest as Visit[]).filter(
+    ({ waits, children }) => waits.length > 0 || children.length > 0,
+  );
+  return { ...(beginning as Beginning), tree, elided };
 }
 
 function read(path: string): Promise<string> {

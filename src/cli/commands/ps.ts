@@ -1,6 +1,6 @@
 import type { TreeNode } from '../../asyncio/index.ts';
 import type { CommandContext, CommandDefinition } from '../command.ts';
-import { askProcesses, chooseProcess, type ProcessOptions } from '../process-choice.ts';
+import { askProcesses, chooseProcess, notesOf, type ProcessOptions } from '../process-choice.ts';
 
 const headings = ['PID', 'TASK', 'AGE', 'STATE', 'NAME', 'WAITS FOR'] as const;
 
@@ -11,11 +11,14 @@ export const command: CommandDefinition<ProcessOptions> = {
 
   async run(context: CommandContext, options: ProcessOptions, args: readonly string[]): Promise<void> {
     const rows: string[][] = [];
+    const notes: string[] = [];
     for (const { report } of await askProcesses(context, options, args[0])) {
       if (report === null) continue;
       for (const node of report.tree) addTasks(rows, report.pid, node);
+      notes.push(...notesOf(report));
     }
     if (options.json !== true) context.print(table([[...headings], ...rows]));
+    for (const note of notes) context.print(note);
   },
 };
 

@@ -1,5 +1,5 @@
 import type { CommandContext, CommandDefinition } from '../command.ts';
-import { askProcesses, chooseProcess, type ProcessOptions } from '../process-choice.ts';
+import { askProcesses, chooseProcess, notesOf, type ProcessOptions } from '../process-choice.ts';
 
 export const command: CommandDefinition<ProcessOptions> = {
   name: 'pstree',
@@ -14,6 +14,7 @@ export const command: CommandDefinition<ProcessOptions> = {
       context.print(
         report.tree.length === 0 ? '  nothing runs' : formatCallGraph(report.tree).replaceAll(/^/gm, '  '),
       );
+      for (const note of notesOf(report)) context.print(note);
     }
   },
 };

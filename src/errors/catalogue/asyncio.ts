@@ -91,6 +91,40 @@ export const asyncioErrors = {
       fix: 'Start it first: createTask(() => work())',
     }),
   }),
+  SBY_ASYNCIO_NOT_A_PROMISE: entry(UsageError, {
+    about: 'until() waits for a promise of somebody else, one that runs already.',
+    example: { callee: 'until', got: (() => 1) as unknown },
+    parts: ({ callee, got }: { callee: string; got: unknown }) => ({
+      what: `${callee}() takes a promise, got ${describe(got)}`,
+      fix: `Call the function: ${callee}(work()). What is no promise needs no waiting for`,
+    }),
+  }),
+  SBY_ASYNCIO_BAD_OPTION: entry(UsageError, {
+    about: 'An option has one of a few values.',
+    example: { callee: 'wait', option: 'returnWhen', got: 'first' as unknown, expected: '"firstCompleted"' },
+    parts: ({
+      callee,
+      option,
+      got,
+      expected,
+    }: {
+      callee: string;
+      option: string;
+      got: unknown;
+      expected: string;
+    }) => ({
+      what: `The option ${option} of ${callee}() is ${describe(got)}`,
+      fix: `Give ${expected}`,
+    }),
+  }),
+  SBY_ASYNCIO_NOT_ITERABLE: entry(UsageError, {
+    about: 'What is gone through is an array, another iterable, or an async iterable.',
+    example: { callee: 'mapConcurrent', got: 5 as unknown },
+    parts: ({ callee, got }: { callee: string; got: unknown }) => ({
+      what: `${callee}() goes through an iterable, got ${describe(got)}`,
+      fix: 'Give an array, a generator or an async iterable',
+    }),
+  }),
   SBY_ASYNCIO_NO_TASKS: entry(UsageError, {
     about: 'Waiting for none of nothing is a mistake more often than not.',
     example: { callee: 'wait' },

@@ -34,6 +34,15 @@ export function describe(value: unknown): string {
   }
   if (typeof value === 'symbol') return value.toString();
   if (typeof value !== 'object') return String(value);
+  try {
+    return describeObject(value);
+  } catch {
+    // A getter or a proxy that throws: an error about an error helps nobody.
+    return 'an object that cannot be looked at';
+  }
+}
+
+function describeObject(value: object): string {
   if (typeof (value as { then?: unknown }).then === 'function') return 'a promise';
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (value instanceof Error) return `${value.name}: ${value.message}`;

@@ -50,7 +50,24 @@ export const syncErrors = {
     example: { name: 'similarity', part: 'argument 2', got: (() => 1) as unknown },
     parts: ({ name, part, got }: { name: string; part: string; got: unknown }) => ({
       what: `${part} of ${name}() cannot be copied to another thread: ${describe(got)}`,
-      fix: 'Pass plain data: no functions, sockets, or objects that hold such; move(buffer) hands memory over without a copy',
+      fix: 'Pass plain data: no functions, sockets, or objects that hold such; move(buffer) hands memory over without a copy, and move(value, [buffer]) memory that lies inside of a value',
+    }),
+  }),
+  SBY_SYNC_NOT_MOVABLE: entry(UsageError, {
+    about:
+      'move() hands over memory that one thread owns: an ArrayBuffer, or what is built on one, and message ports. After that it is gone on this side.',
+    example: { got: 'soba' as unknown, why: 'it is no memory of its own' },
+    parts: ({ got, why }: { got: unknown; why: string }) => ({
+      what: `move() cannot hand over ${describe(got)}: ${why}`,
+      fix: 'Give it an ArrayBuffer, a typed array or a MessagePort, or a value and the list of those inside of it: move(image, [image.pixels.buffer])',
+    }),
+  }),
+  SBY_SYNC_NO_THREAD: entry(OperationalError, {
+    about:
+      'A thread or process could not be started at all. With --permission, Node needs --allow-worker for threads, --allow-child-process for processes, and --allow-fs-read for what they load.',
+    example: { what: 'thread' as 'thread' | 'process', why: 'Access to this API has been restricted' },
+    parts: ({ what, why }: { what: 'thread' | 'process'; why: string }) => ({
+      what: `No ${what} could be started: ${why}`,
     }),
   }),
   SBY_SYNC_ON_LOOP: entry(UsageError, {
@@ -123,10 +140,20 @@ export const syncErrors = {
     }),
   }),
   SBY_SYNC_BAD_OPTION: entry(ImproperlyConfigured, {
-    about: 'Options of pools are checked when the pool is made.',
-    example: { option: 'threads', got: 0 as unknown, expected: 'a whole number, 1 or more' },
-    parts: ({ option, got, expected }: { option: string; got: unknown; expected: string }) => ({
-      what: `The option ${option} of a pool is ${describe(got)}`,
+    about: 'Options of pools, and of calls into them, are checked when they are given.',
+    example: { of: 'a pool', option: 'threads', got: 0 as unknown, expected: 'a whole number, 1 or more' },
+    parts: ({
+      of,
+      option,
+      got,
+      expected,
+    }: {
+      of: string;
+      option: string;
+      got: unknown;
+      expected: string;
+    }) => ({
+      what: `The option ${option} of ${of} is ${describe(got)}`,
       fix: `Give ${expected}`,
     }),
   }),
