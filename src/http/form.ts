@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { Busboy, type BusboyInstance } from '@fastify/busboy';
+import type { BusboyInstance } from '@fastify/busboy';
 import { fault } from '../errors/index.ts';
 import { QueryDict } from './query.ts';
 import type { HttpRequest } from './request.ts';
@@ -50,6 +50,8 @@ async function readMultipart(request: HttpRequest): Promise<Form> {
   if (!/;\s*boundary=("[^"]{1,70}"|[^\s;"]{1,70})/i.test(header))
     throw fault('SBY_HTTP_BAD_BODY', { kind: 'multipart form', why: 'no boundary is given' });
 
+  // Loaded with the first form that has files: most applications start without.
+  const { Busboy } = await import('@fastify/busboy');
   let parser: BusboyInstance;
   try {
     parser = new Busboy({

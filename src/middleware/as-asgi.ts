@@ -1,12 +1,16 @@
+import { STATUS_CODES } from 'node:http';
 import type { Application, HttpScope, Receive, Send, SendEvent } from '../asgi/index.ts';
-import { createTask } from '../asyncio/index.ts';
+import { type Context, createTask, currentContext, runInContext, until } from '../asyncio/index.ts';
+import { isSobayaError } from '../errors/index.ts';
 import {
   type AnyResponse,
   defaultSettings,
   type GetResponse,
   HttpRequest,
+  HttpResponse,
   type Middleware,
   type RequestSettings,
+  RequestVar,
   StreamingHttpResponse,
   sendResponse,
 } from '../http/index.ts';
@@ -22,14 +26,38 @@ export function asAsgi(
 ): Application {
   const all: RequestSettings = { ...defaultSettings, ...settings };
   const inner: GetResponse = (request) => respond(app, request);
-  const chain = middleware.reduceRight<GetResponse>((next, make) => make(next), inner);
+  const chain = middleware.reduceRight<GetResponse>((next, make) => refusing(make(next)), inner);
   return async (scope, receive, send) => {
     if (scope.type !== 'http') return await app(scope, receive, send);
     const request = new HttpRequest(scope, receive, all);
-    const response = await chain(request);
-    await sendResponse(scope, response, send);
+    contexts.set(request, currentContext());
+    try {
+      const response = await chain(request);
+      await sendResponse(scope, response, send);
+    } finally {
+      await request.close();
+    }
   };
 }
+
+/** What a middleware refuses is its answer, with the status of the error, and seen as one by those further out. */
+function refusing(layer: GetResponse): GetResponse {
+  return async (request) => {
+    try {
+      return await layer(request);
+    } catch (error) {
+      const status = isSobayaError(error) ? (error as { status?: unknown }).status : undefined;
+      if (typeof status !== 'number' || status < 400 || status > 499) throw error;
+      return new HttpResponse(`${STATUS_CODES[status] ?? 'Error'}\n`, {
+        status,
+        contentType: 'text/plain; charset=utf-8',
+      });
+    }
+  };
+}
+
+/** Where the request began: the application goes on there, also when a middleware's own scope has ended. */
+const contexts: RequestVar<Context> = new RequestVar<Context>('context of asAsgi');
 
 /** Runs an application and gives its response as soon as it has begun; the body follows as a stream. */
 async function respond(app: Application, request: HttpRequest): Promise<AnyResponse> {
@@ -69,9 +97,9 @@ async function respond(app: Application, request: HttpRequest): Promise<AnyRespo
     ended = true;
     return { type: 'http.request', body: new Uint8Array(), moreBody: false };
   };
-  const task = createTask(() => app(scope, receive, send), {
-    name: `inner ${request.method} ${request.path}`,
-  });
+  const task = runInContext(contexts.get(request)!, () =>
+    createTask(() => app(scope, receive, send), { name: `inner ${request.method} ${request.path}` }),
+  );
   void task.ended.then(() => {
     if (task.state === 'done') {
       if (!started) begun.reject(new TypeError('The application ended without a response'));
@@ -81,5 +109,10 @@ async function respond(app: Application, request: HttpRequest): Promise<AnyRespo
     begun.reject(error);
     writer.abort(error).catch(() => {});
   });
-  return await begun.promise;
+  try {
+    return await until(begun.promise, 'the application to begin its response');
+  } catch (error) {
+    task.cancel();
+    throw error;
+  }
 }
