@@ -112,7 +112,12 @@ const each: Record<string, () => Promise<void>> = {
   },
   processing: async () => {
     const app = around(
-      processing('x', { processResponse: (_, response) => (response.headers.set('x-a', 1), response) }),
+      processing('x', {
+        processResponse: (_, response) => {
+          response.headers.set('x-a', 1);
+          return response;
+        },
+      }),
     );
     assert.equal((await app.get('/')).headers.get('x-a'), '1');
   },
