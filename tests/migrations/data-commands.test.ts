@@ -135,7 +135,7 @@ describe('data commands', () => {
     assert.equal(code, 0);
     assert.match(out, /export class ShopArticle extends Model\(/);
     assert.match(out, /get author\(\) \{\n {6}return foreignKey\(ShopAuthor\);/);
-    assert.match(out, /bC: text\(\{ column: 'b c' \}\)/);
+    assert.match(out, /bC: text\(\{ column: 'b c', dbDefault: 'x' \}\)/);
     assert.match(out, /TODO the primary key is \(a, b c\)/);
     project.write('models.ts', out);
     const tsc = resolve(import.meta.dirname, '../../node_modules/.bin/tsc');

@@ -4,7 +4,9 @@ import {
   addConstraintNotValid,
   addField,
   addIndexConcurrently,
+  addUniqueConcurrently,
   alterField,
+  alterFieldNotValid,
   check,
   createModel,
   field,
@@ -12,6 +14,7 @@ import {
   Migration,
   runCode,
   runSql,
+  unique,
   validateConstraint,
 } from '../../src/db/migrations/index.ts';
 
@@ -28,7 +31,7 @@ export const history: readonly Migration[] = [
         fields: {
           id: field.bigAuto({ primaryKey: true }),
           title: field.text({ maxLength: 20 }),
-          author: field.foreignKey('shop.Author'),
+          author: field.foreignKey('shop.Author', { constraint: false, index: false }),
         },
       }),
       runSql({
@@ -65,6 +68,16 @@ export const history: readonly Migration[] = [
       }),
       validateConstraint({ model: 'Author', name: 'aged' }),
       alterField({ model: 'Author', name: 'age', field: field.integer() }),
+      addUniqueConcurrently({
+        model: 'Author',
+        constraint: unique({ name: 'one_age', fields: ['age', 'name'] }),
+      }),
+      alterFieldNotValid({
+        model: 'Article',
+        name: 'author',
+        field: field.foreignKey('shop.Author', { index: false }),
+      }),
+      validateConstraint({ model: 'Article', field: 'author' }),
       addIndexConcurrently({ model: 'Author', index: index({ name: 'age_idx', fields: ['age'] }) }),
       runSql({
         atomic: false,

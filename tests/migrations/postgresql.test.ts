@@ -218,6 +218,7 @@ describe('migrations on PostgreSQL', { skip: missing }, () => {
         ['lock', 'Create index title_idx on Article'],
         ['rewrite', 'Alter field pages on Article'],
         ['rewrite', 'Add field at to Article'],
+        ['old-code', 'Add field fine to Article'],
         ['data-loss', 'Remove field pages from Article'],
       ],
     );

@@ -20,10 +20,17 @@ export const command: CommandDefinition<Options> = {
     const { fault } = await import('../../errors/index.ts');
     const project = await loadProject(context, { apps: false });
     await withDatabases(project, async () => {
-      const live = await liveTables(project.databases.get(options.database));
+      const backend = project.databases.get(options.database);
+      const live = await liveTables(backend);
       for (const table of tables)
         if (!live.has(table)) throw fault('SBY_CLI_UNKNOWN_TABLE', { table, known: [...live.keys()] });
-      context.print(inspectModels(live, { tables, views: options.includeViews === true }).trimEnd());
+      context.print(
+        inspectModels(live, {
+          tables,
+          views: options.includeViews === true,
+          vendor: backend.vendor,
+        }).trimEnd(),
+      );
     });
   },
 };

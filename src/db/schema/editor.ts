@@ -17,6 +17,9 @@ export interface EditorOptions {
   readonly checkAll?: boolean;
 }
 
+/** `concurrent`: indexes are made while writes go on. `notValid`: constraints are asked of new rows only. */
+export type Manner = 'plain' | 'concurrent' | 'notValid';
+
 /** Changes the tables of one database. One per backend; made for one migration. */
 export abstract class SchemaEditor {
   readonly backend: Backend;
@@ -27,6 +30,7 @@ export abstract class SchemaEditor {
   /** The statement that runs, for messages when it fails. */
   current: string | null = null;
   readonly checkAll: boolean;
+  protected manner: Manner = 'plain';
   readonly #options: EditorOptions;
   #deferred: string[] = [];
 
@@ -120,17 +124,18 @@ export abstract class SchemaEditor {
   /** After a step that changed rows. */
   async dataChanged(): Promise<void> {}
 
-  /** Indexes made and dropped inside do not stop writes, where the database can. */
-  async concurrently(work: () => Promise<void>): Promise<void> {
-    await work();
+  /** Runs `work`; what it changes is changed in this manner, where the database can. */
+  async inManner(manner: Manner, work: () => Promise<void>): Promise<void> {
+    const before = this.manner;
+    this.manner = manner;
+    try {
+      await work();
+    } finally {
+      this.manner = before;
+    }
   }
 
-  /** Constraints made inside are not checked against rows that are there, where the database can. */
-  async notValid(work: () => Promise<void>): Promise<void> {
-    await work();
-  }
-
-  /** Checks the rows that notValid() left out. */
+  /** Checks the rows that the manner `notValid` left out. */
   async validateConstraint(_model: ModelState, _name: string): Promise<void> {}
 
   /** Runs after the migration's operations: constraints that need tables made later. */

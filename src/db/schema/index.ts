@@ -12,7 +12,7 @@ export {
   turnAround,
 } from './diff.ts';
 export { type Drift, findDrift } from './drift.ts';
-export { type EditorOptions, SchemaEditor } from './editor.ts';
+export { type EditorOptions, type Manner, SchemaEditor } from './editor.ts';
 export {
   type LiveColumn,
   type LiveForeignKey,

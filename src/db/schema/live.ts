@@ -13,6 +13,8 @@ export interface LiveColumn {
   /** SQL. */
   readonly default: string | null;
   readonly generated: string | null;
+  /** False: a generated column that is computed when it is read. */
+  readonly stored: boolean;
   readonly comment: string | null;
 }
 
@@ -32,6 +34,11 @@ export interface LiveIndex {
   readonly partial: boolean;
   readonly descending: readonly boolean[];
   readonly method: string;
+  /** Each column or expression as SQL. */
+  readonly sql: readonly string[];
+  /** The condition of a partial index, as SQL. */
+  readonly where: string | null;
+  readonly include: readonly string[];
 }
 
 export interface LiveTable {

@@ -1,4 +1,4 @@
-import { type Hints, type SchemaEditor, turnAround } from '../../schema/index.ts';
+import { type Hints, type Manner, type SchemaEditor, turnAround } from '../../schema/index.ts';
 import { type ProjectState, resolveKey } from '../state.ts';
 
 /** What an operation does to data: shown by `migrate --plan` and judged by the linter. */
@@ -77,6 +77,13 @@ export abstract class Operation {
 
 /** An operation whose effect on the database is the difference of the two states, forwards and backwards. */
 export abstract class SchemaOperation extends Operation {
+  /** How a busy table is changed, where the database can do it otherwise than plainly. */
+  readonly manner: Manner = 'plain';
+
+  override get atomic(): boolean {
+    return this.manner !== 'concurrent';
+  }
+
   /** What the difference cannot show: renames, and values for existing rows. */
   hints(_app: string): Hints {
     return {};
@@ -88,7 +95,7 @@ export abstract class SchemaOperation extends Operation {
     from: ProjectState,
     to: ProjectState,
   ): Promise<void> {
-    await editor.migrate(from, to, this.hints(app));
+    await editor.inManner(this.manner, () => editor.migrate(from, to, this.hints(app)));
   }
 
   async databaseBackwards(
@@ -97,7 +104,9 @@ export abstract class SchemaOperation extends Operation {
     from: ProjectState,
     to: ProjectState,
   ): Promise<void> {
-    await editor.migrate(from, to, turnAround(this.hints(app)));
+    // What comes back was there before: it is valid.
+    const manner = this.manner === 'notValid' ? 'plain' : this.manner;
+    await editor.inManner(manner, () => editor.migrate(from, to, turnAround(this.hints(app))));
   }
 }
 

@@ -130,7 +130,7 @@ export class RemoveField extends FieldChange {
 }
 
 export class AlterField extends FieldChange {
-  readonly callee = 'alterField';
+  readonly callee: string = 'alterField';
   readonly category = 'alter';
   readonly name: string;
   readonly field: FieldState;

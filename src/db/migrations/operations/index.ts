@@ -16,9 +16,12 @@ import { AddConstraint, AddIndex, RemoveConstraint, RemoveIndex, RenameIndex } f
 import {
   AddConstraintNotValid,
   AddIndexConcurrently,
+  AddUniqueConcurrently,
+  AlterFieldNotValid,
   CreateExtension,
   RemoveIndexConcurrently,
   ValidateConstraint,
+  type ValidateConstraintArgs,
 } from './postgresql.ts';
 import {
   RunCode,
@@ -67,7 +70,10 @@ export const removeIndexConcurrently = (args: Args<typeof RemoveIndex>): RemoveI
   new RemoveIndexConcurrently(args);
 export const addConstraintNotValid = (args: Args<typeof AddConstraint>): AddConstraintNotValid =>
   new AddConstraintNotValid(args);
-export const validateConstraint = (args: Args<typeof ValidateConstraint>): ValidateConstraint =>
+export const addUniqueConcurrently = (args: Args<typeof AddConstraint>): AddUniqueConcurrently =>
+  new AddUniqueConcurrently(args);
+export const alterFieldNotValid = (args: AddFieldArgs): AlterFieldNotValid => new AlterFieldNotValid(args);
+export const validateConstraint = (args: ValidateConstraintArgs): ValidateConstraint =>
   new ValidateConstraint(args);
 export const createExtension = (args: Args<typeof CreateExtension>): CreateExtension =>
   new CreateExtension(args);

@@ -21,12 +21,18 @@ interface Named {
 /** Alters in place. Foreign keys are dropped before and added after everything else, so that types may change on both sides. */
 export class PostgresSchemaEditor extends SchemaEditor {
   readonly spec: SchemaBackend;
-  #concurrently = false;
-  #notValid = false;
 
   constructor(backend: Backend, executor: Executor, options?: EditorOptions) {
     super(backend, executor, options);
     this.spec = postgresSpec(backend);
+  }
+
+  get #concurrently(): boolean {
+    return this.manner === 'concurrent';
+  }
+
+  get #notValid(): string {
+    return this.manner === 'notValid' ? ' NOT VALID' : '';
   }
 
   protected async createTables(tables: readonly TableSpec[]): Promise<void> {
@@ -74,7 +80,8 @@ export class PostgresSchemaEditor extends SchemaEditor {
   protected override async afterChanges(changes: readonly TableChange[]): Promise<void> {
     for (const change of changes) {
       const table = this.quote(change.to.name);
-      for (const key of addedKeys(change)) await this.run(`ALTER TABLE ${table} ADD ${this.#keySql(key)}`);
+      for (const key of addedKeys(change))
+        await this.run(`ALTER TABLE ${table} ADD ${this.#keySql(key)}${this.#notValid}`);
     }
   }
 
@@ -94,7 +101,8 @@ export class PostgresSchemaEditor extends SchemaEditor {
     const others = match(old.others, to.others);
     const indexes = match(old.indexes, to.indexes);
     for (const { dropped } of [uniques, checks, others])
-      for (const one of dropped) await alter(`DROP CONSTRAINT ${this.quote(one.name)}`);
+      for (const one of dropped)
+        await alter(`DROP CONSTRAINT ${this.#concurrently ? 'IF EXISTS ' : ''}${this.quote(one.name)}`);
     for (const one of indexes.dropped)
       await this.run(
         `DROP INDEX ${this.#concurrently ? 'CONCURRENTLY IF EXISTS ' : ''}${this.quote(one.name)}`,
@@ -125,9 +133,10 @@ export class PostgresSchemaEditor extends SchemaEditor {
           .map((name) => this.quote(name))
           .join(', ')})`,
       );
-    for (const one of uniques.added) await alter(`ADD ${this.#uniqueSql(one)}`);
-    for (const one of checks.added)
-      await alter(`ADD ${this.#checkSql(one)}${this.#notValid ? ' NOT VALID' : ''}`);
+    for (const one of uniques.added)
+      if (this.#concurrently) await this.#uniqueConcurrently(to, one);
+      else await alter(`ADD ${this.#uniqueSql(one)}`);
+    for (const one of checks.added) await alter(`ADD ${this.#checkSql(one)}${this.#notValid}`);
     for (const one of others.added) await alter(`ADD CONSTRAINT ${this.quote(one.name)} ${one.sql}`);
     for (const one of indexes.added) {
       // An attempt that broke off leaves an invalid index behind.
@@ -211,17 +220,24 @@ export class PostgresSchemaEditor extends SchemaEditor {
   }
 
   #uniqueSql(unique: UniqueSpec): string {
-    const columns = unique.columns.map((column) => this.quote(column)).join(', ');
-    const include =
-      unique.include.length === 0
-        ? ''
-        : ` INCLUDE (${unique.include.map((name) => this.quote(name)).join(', ')})`;
-    const deferrable =
-      unique.deferrable === null
-        ? ''
-        : ` DEFERRABLE INITIALLY ${unique.deferrable === 'deferred' ? 'DEFERRED' : 'IMMEDIATE'}`;
-    const nulls = unique.nullsDistinct ? '' : ' NULLS NOT DISTINCT';
+    const { columns, include, deferrable, nulls } = this.#uniqueParts(unique);
     return `CONSTRAINT ${this.quote(unique.name)} UNIQUE${nulls} (${columns})${include}${deferrable}`;
+  }
+
+  #uniqueParts(unique: UniqueSpec): {
+    readonly columns: string;
+    readonly include: string;
+    readonly deferrable: string;
+    readonly nulls: string;
+  } {
+    const list = (names: readonly string[]): string => names.map((name) => this.quote(name)).join(', ');
+    return {
+      columns: list(unique.columns),
+      include: unique.include.length === 0 ? '' : ` INCLUDE (${list(unique.include)})`,
+      deferrable:
+        unique.deferrable === null ? '' : ` DEFERRABLE INITIALLY ${unique.deferrable.toUpperCase()}`,
+      nulls: unique.nullsDistinct ? '' : ' NULLS NOT DISTINCT',
+    };
   }
 
   #checkSql(check: { readonly name: string; readonly sql: string }): string {
@@ -249,6 +265,24 @@ export class PostgresSchemaEditor extends SchemaEditor {
     return `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${this.#concurrently ? 'CONCURRENTLY ' : ''}${this.quote(index.name)} ON ${this.quote(table.name)}${using} (${columns})${include}${nulls}${where}`;
   }
 
+  /** The index first, while writes go on; then the constraint takes it. Goes on where an attempt broke off. */
+  async #uniqueConcurrently(table: TableSpec, unique: UniqueSpec): Promise<void> {
+    const { rows } = await this.read(
+      'SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2',
+      [this.quote(table.name), unique.name],
+    );
+    if (rows.length > 0) return;
+    const name = this.quote(unique.name);
+    await this.run(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
+    const { columns, include, deferrable, nulls } = this.#uniqueParts(unique);
+    await this.run(
+      `CREATE UNIQUE INDEX CONCURRENTLY ${name} ON ${this.quote(table.name)} (${columns})${include}${nulls}`,
+    );
+    await this.run(
+      `ALTER TABLE ${this.quote(table.name)} ADD CONSTRAINT ${name} UNIQUE USING INDEX ${name}${deferrable}`,
+    );
+  }
+
   async #commentTable(table: TableSpec): Promise<void> {
     await this.run(`COMMENT ON TABLE ${this.quote(table.name)} IS ${text(table.comment)}`);
   }
@@ -263,24 +297,6 @@ export class PostgresSchemaEditor extends SchemaEditor {
   override async dataChanged(): Promise<void> {
     await this.run('SET CONSTRAINTS ALL IMMEDIATE');
     await this.run('SET CONSTRAINTS ALL DEFERRED');
-  }
-
-  override async concurrently(work: () => Promise<void>): Promise<void> {
-    this.#concurrently = true;
-    try {
-      await work();
-    } finally {
-      this.#concurrently = false;
-    }
-  }
-
-  override async notValid(work: () => Promise<void>): Promise<void> {
-    this.#notValid = true;
-    try {
-      await work();
-    } finally {
-      this.#notValid = false;
-    }
   }
 
   override async validateConstraint(model: ModelState, name: string): Promise<void> {

@@ -67,6 +67,7 @@ export async function postgresTables(executor: Executor): Promise<Map<string, Li
       auto: Number(identity) === 1 || counted,
       default: counted ? null : value,
       generated,
+      stored: generated !== null,
       comment,
     });
   }
@@ -85,13 +86,28 @@ export async function postgresTables(executor: Executor): Promise<Map<string, Li
   const indexes = await executor.query(
     `SELECT c.relname::text, i.relname::text, x.indisunique::int, x.indisprimary::int, (x.indpred IS NOT NULL)::int, m.amname::text,
             (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(x.indkey) WITH ORDINALITY k(num, n) LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num WHERE k.n <= x.indnkeyatts)::text,
-            (SELECT json_agg((o.opt & 1) = 1 ORDER BY o.n) FROM unnest(x.indoption) WITH ORDINALITY o(opt, n) WHERE o.n <= x.indnkeyatts)::text
+            (SELECT json_agg((o.opt & 1) = 1 ORDER BY o.n) FROM unnest(x.indoption) WITH ORDINALITY o(opt, n) WHERE o.n <= x.indnkeyatts)::text,
+            (SELECT json_agg(pg_get_indexdef(x.indexrelid, k, true) ORDER BY k) FROM generate_series(1, x.indnkeyatts) k)::text,
+            pg_get_expr(x.indpred, x.indrelid),
+            (SELECT coalesce(json_agg(a.attname ORDER BY k.n), '[]') FROM unnest(x.indkey) WITH ORDINALITY k(num, n) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num WHERE k.n > x.indnkeyatts)::text
      FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
      JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_am m ON m.oid = i.relam
      WHERE ${VISIBLE} ORDER BY c.relname, i.relname`,
   );
-  for (const row of indexes.rows as [string, string, number, number, number, string, unknown, unknown][]) {
-    const [table, name, unique, primary, partial, method, names, descending] = row;
+  for (const row of indexes.rows as [
+    string,
+    string,
+    number,
+    number,
+    number,
+    string,
+    unknown,
+    unknown,
+    unknown,
+    string | null,
+    unknown,
+  ][]) {
+    const [table, name, unique, primary, partial, method, names, descending, sql, where, include] = row;
     tables.get(table)?.indexes.push({
       name,
       columns: json(names),
@@ -100,6 +116,9 @@ export async function postgresTables(executor: Executor): Promise<Map<string, Li
       partial: Number(partial) === 1,
       descending: json(descending),
       method,
+      sql: json(sql),
+      where,
+      include: json(include),
     });
   }
 

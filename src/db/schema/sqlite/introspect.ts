@@ -1,6 +1,6 @@
 import type { Executor } from '../../backends/base.ts';
 import type { LiveColumn, LiveForeignKey, LiveIndex, LiveTable } from '../live.ts';
-import { checksIn, definitionsOf } from './parse.ts';
+import { checksIn, definitionsOf, tailOf } from './parse.ts';
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
@@ -52,6 +52,7 @@ async function columnsOf(
         auto: isRowId,
         default: value === null ? null : String(value),
         generated,
+        stored: Number(hidden) === 3,
         comment: null,
       };
     },
@@ -74,7 +75,7 @@ async function keysOf(executor: Executor, table: string): Promise<LiveForeignKey
 
 async function indexesOf(executor: Executor, table: string): Promise<LiveIndex[]> {
   const { rows } = await executor.query(
-    `SELECT l.name, l."unique", l.origin, l.partial, i.seqno, i.cid, i.name, i."desc" FROM pragma_index_list(${literal(table)}) l, pragma_index_xinfo(l.name) i WHERE i.key = 1 ORDER BY l.name, i.seqno`,
+    `SELECT l.name, l."unique", l.origin, l.partial, i.seqno, i.cid, i.name, i."desc", (SELECT sql FROM sqlite_schema s WHERE s.type = 'index' AND s.name = l.name) FROM pragma_index_list(${literal(table)}) l, pragma_index_xinfo(l.name) i WHERE i.key = 1 ORDER BY l.name, i.seqno`,
   );
   interface Draft {
     name: string;
@@ -84,10 +85,23 @@ async function indexesOf(executor: Executor, table: string): Promise<LiveIndex[]
     partial: boolean;
     descending: boolean[];
     method: string;
+    sql: string[];
+    where: string | null;
+    include: string[];
   }
   const byName = new Map<string, Draft>();
-  for (const row of rows as [string, number, string, number, number, number, string | null, number][]) {
-    const [name, unique, origin, partial, , cid, column, descending] = row;
+  for (const row of rows as [
+    string,
+    number,
+    string,
+    number,
+    number,
+    number,
+    string | null,
+    number,
+    string | null,
+  ][]) {
+    const [name, unique, origin, partial, , cid, column, descending, text] = row;
     const index = byName.get(name) ?? {
       name,
       columns: [],
@@ -96,6 +110,9 @@ async function indexesOf(executor: Executor, table: string): Promise<LiveIndex[]
       partial: Number(partial) === 1,
       descending: [],
       method: 'btree',
+      sql: definitionsOf(text ?? '').map((one) => one.replace(/\s+(?:ASC|DESC)$/i, '')),
+      where: /^\s*WHERE\s+([\s\S]*)$/i.exec(tailOf(text ?? ''))?.[1] ?? null,
+      include: [],
     };
     index.columns.push(Number(cid) < 0 ? null : column);
     index.descending.push(Number(descending) === 1);
