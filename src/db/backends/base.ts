@@ -83,6 +83,18 @@ export interface ExplainOptions {
   readonly verbose?: boolean | undefined;
 }
 
+/** An option that is a whole number of at least `least`. */
+export function wholeNumber(alias: string, option: string, got: unknown, least: number): number {
+  if (typeof got === 'number' && Number.isSafeInteger(got) && got >= least) return got;
+  throw fault('SBY_DB_BAD_OPTION', { alias, option, got, expected: `a whole number, ${least} or more` });
+}
+
+/** An option that is one of a few words. */
+export function oneOf<T extends string>(alias: string, option: string, got: unknown, words: readonly T[]): T {
+  if (words.includes(got as T)) return got as T;
+  throw fault('SBY_DB_BAD_OPTION', { alias, option, got, expected: words.join(', ') });
+}
+
 /** Refuses an isolation level that the database does not have. */
 export function checkIsolation({ isolation }: BeginOptions, { isolationLevels }: Features): void {
   if (isolation !== undefined && !isolationLevels.includes(isolation))

@@ -86,6 +86,29 @@ export const dbErrors = {
       fix: "Write 'sqlite:path/to/file', 'sqlite::memory:', 'postgres://user:password@host:5432/name', or { engine: 'sqlite', … }",
     }),
   }),
+  SBY_DB_BAD_OPTION: entry(ImproperlyConfigured, {
+    about: 'An option of a database has a value that it does not take.',
+    example: {
+      alias: 'default',
+      option: 'inline',
+      got: 'sometimes' as unknown,
+      expected: 'never, budget, always',
+    },
+    parts: ({
+      alias,
+      option,
+      got,
+      expected,
+    }: {
+      alias: string;
+      option: string;
+      got: unknown;
+      expected: string;
+    }) => ({
+      what: `The database ${describe(alias)} has ${option} ${describe(got)}`,
+      fix: `It takes ${expected}`,
+    }),
+  }),
   SBY_DB_CANNOT_OPEN: entry(OperationalError, {
     about: 'The database could not be opened: a missing folder, no permission, no server, a wrong password.',
     example: {

@@ -10,6 +10,7 @@ import {
   type ExplainOptions,
   type Row,
   type StatementShape,
+  wholeNumber,
 } from '../base.ts';
 import { Holdings } from '../holdings.ts';
 import { postgresDialect, postgresFeatures } from './dialect.ts';
@@ -55,10 +56,11 @@ export abstract class PostgresBase {
     this.alias = alias;
     this.options = options;
     this.target = options.url.replace(/\/\/[^@/]*@/, '//…@');
+    if (options.statementTimeout !== undefined)
+      wholeNumber(alias, 'statementTimeout', options.statementTimeout, 1);
     for (const name of ['size', 'queue', 'timeout'] as const) {
       const value = options.pool?.[name];
-      if (value !== undefined && !(Number.isSafeInteger(value) && value >= (name === 'queue' ? 0 : 1)))
-        throw fault('SBY_DB_BAD_URL', { alias, got: { pool: { [name]: value } } });
+      if (value !== undefined) wholeNumber(alias, `pool.${name}`, value, name === 'queue' ? 0 : 1);
     }
   }
 

@@ -13,7 +13,8 @@ export interface ServerError extends Error {
 /** The catalogue error for what a PostgreSQL server or the connection to it reported. */
 export function postgresError(cause: ServerError, sql: string, alias: string, timeoutMs: number): Error {
   const { code = '', table = '', column, constraint = '' } = cause;
-  const detail = cause.detail ? `${cause.message}: ${cause.detail}` : cause.message;
+  const said = cause.detail ? `${cause.message}: ${cause.detail}` : cause.message;
+  const detail = said.replaceAll('\n', ' ').replace(/\.$/, '');
   const columns = (/^Key \((.+?)\)=/.exec(cause.detail ?? '')?.[1] ?? '')
     .replaceAll('"', '')
     .split(', ')

@@ -10,8 +10,10 @@ import {
   type Connection,
   checkIsolation,
   type ExplainOptions,
+  oneOf,
   type Row,
   type StatementShape,
+  wholeNumber,
 } from '../base.ts';
 import { Holdings } from '../holdings.ts';
 import { sqliteDialect, sqliteFeatures } from './dialect.ts';
@@ -105,15 +107,16 @@ export class SqliteBackend implements Backend {
     this.target = `sqlite:${options.file}`;
     const file = this.#memory ? ':memory:' : resolvePath(options.file);
     const shared = [
-      `PRAGMA busy_timeout=${checked(options.busyTimeout ?? 5000)}`,
+      `PRAGMA busy_timeout=${wholeNumber(alias, 'busyTimeout', options.busyTimeout ?? 5000, 0)}`,
       ...(this.#memory ? [] : ['PRAGMA journal_mode=WAL']),
-      `PRAGMA synchronous=${options.synchronous ?? 'NORMAL'}`,
+      `PRAGMA synchronous=${oneOf(alias, 'synchronous', options.synchronous ?? 'NORMAL', ['OFF', 'NORMAL', 'FULL'])}`,
       'PRAGMA foreign_keys=ON',
-      `PRAGMA cache_size=-${checked(options.cacheSize ?? 16000)}`,
+      `PRAGMA cache_size=-${wholeNumber(alias, 'cacheSize', options.cacheSize ?? 16000, 0)}`,
       ...(options.pragmas ?? []),
     ];
     const wrap = (failure: SqliteFailure, sql: string): unknown => this.#wrap(failure, sql);
-    const inline = options.inline ?? 'never';
+    const inline = oneOf(alias, 'inline', options.inline ?? 'never', ['never', 'budget', 'always']);
+    if (options.queue !== undefined) wholeNumber(alias, 'queue', options.queue, 1);
     this.#writer = new Lane({ file, readOnly: false, pragmas: shared }, wrap, inline === 'always');
     if (this.#memory || inline === 'always') {
       this.#fast = this.#slow = this.#writer;
@@ -338,11 +341,6 @@ export class SqliteBackend implements Backend {
       held: this.#held ? 1 : 0,
     };
   }
-}
-
-function checked(value: number): number {
-  if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`not a whole number: ${String(value)}`);
-  return value;
 }
 
 /** The writer, held by one transaction. */

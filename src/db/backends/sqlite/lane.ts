@@ -136,6 +136,7 @@ export class Lane {
     const worker = new Worker(new URL(file, import.meta.url), {
       workerData: this.#settings,
       name: 'sobaya sqlite',
+      ...inherited,
       stdin: false,
     });
     this.#worker = worker;
@@ -297,6 +298,11 @@ export class Lane {
   }
 }
 let lastNumber = 0;
+
+/** A thread inherits the flags of node; one that is about a program given as text (`--input-type`) forbids files. */
+const inherited = process.execArgv.some((flag) => flag.startsWith('--input-type'))
+  ? { execArgv: process.execArgv.filter((flag) => flag.startsWith('--conditions=')) }
+  : {};
 
 /** Writes of one statement that stand side by side become one entry: flat arrays cost a fraction to send. */
 function packed(queue: unknown[]): unknown[] {
