@@ -123,7 +123,7 @@ for (const driver of ['sobaya', 'pg'] as const)
     within(
       'a deadlock is an error of one of the two, and retries end it',
       { pool: { size: 3 } },
-      async (databases) => {
+      async () => {
         const [a, b] = (await Company.all().orderBy('pk').limit(2)) as [Company, Company];
         let met = 0;
         const both = new Event();
