@@ -97,9 +97,18 @@ export {
   type UniqueOptions,
   uniqueConstraint,
 } from './model/parts.ts';
-export { Prefetch } from './query/prefetch.ts';
+export { Prefetch, prefetchRelatedObjects } from './query/prefetch.ts';
 export { setShapeLimit, shapeCount } from './query/shape.ts';
-export { postDelete, postSave, preDelete, preSave, Signal, type SignalMessage } from './query/signals.ts';
+export {
+  m2mChanged,
+  postDelete,
+  postSave,
+  preDelete,
+  preSave,
+  type RelationMessage,
+  Signal,
+  type SignalMessage,
+} from './query/signals.ts';
 export { invalid } from './query/validation.ts';
 export {
   type AtomicOptions,

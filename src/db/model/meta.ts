@@ -30,7 +30,7 @@ const registry = new Map<string, Meta>();
 let generation = 0;
 
 const RESERVED = new Set(
-  'constructor prototype pk save delete refresh load clean fullClean isSaved changed toString valueOf toJSON then catch finally hasOwnProperty'.split(
+  'constructor prototype pk save delete refresh load clean fullClean isSaved changed equals getDisplay toString valueOf toJSON then catch finally hasOwnProperty'.split(
     ' ',
   ),
 );

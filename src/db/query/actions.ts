@@ -80,6 +80,8 @@ async function getOrCreate(
   set: QuerySetImpl,
   lookups: Values,
   options: Defaults,
+  // Rows made through a relation belong to its owner: what create() of the set knows.
+  maker: QuerySetImpl = set,
 ): Promise<[Instance, boolean]> {
   try {
     return [(await set.get(lookups)) as Instance, false];
@@ -88,7 +90,7 @@ async function getOrCreate(
   }
   try {
     const values = { ...valuesOf(lookups), ...evaluate(options.defaults) };
-    return [await atomic(() => create(set, values), usingOf(set)), true];
+    return [await atomic(() => maker.create(values) as Promise<Instance>, usingOf(set)), true];
   } catch (error) {
     if (!(error instanceof IntegrityError)) throw error;
     // Somebody else made it meanwhile; if not, the violation was about something else.
@@ -107,9 +109,8 @@ async function updateOrCreate(
 ): Promise<[Instance, boolean]> {
   return atomic(async () => {
     const locked = set.selectForUpdate();
-    const [instance, created] = await getOrCreate(locked, lookups, {
-      defaults: options.createDefaults ?? options.defaults ?? {},
-    });
+    const defaults = options.createDefaults ?? options.defaults ?? {};
+    const [instance, created] = await getOrCreate(locked, lookups, { defaults }, set);
     if (created) return [instance, true] as [Instance, boolean];
     const values = evaluate(options.defaults);
     assignAll(instance, set.meta, values);

@@ -96,6 +96,7 @@ function attach(instance: Instance, relation: LoadedRelation, row: Row, alias: s
   const list: Instance[] = [];
   const other = new Model(row, position, { alias, instances: list, mode: 'fetch', stash: null });
   list.push(other);
+  if (relation.deferred !== null) defer(other, relation.deferred, meta);
   state.related.set(name, other);
   if (relation.back !== null) (stateOf(other).related ??= new Map()).set(relation.back, instance);
   for (const child of relation.children) attach(other, child, row, alias);

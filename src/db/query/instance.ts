@@ -101,6 +101,33 @@ method(prototype, 'clean', () => {});
 method(prototype, 'changed', function () {
   return changedFields(this, metaOf(this.constructor)).map((field) => field.name);
 });
+method(prototype, 'equals', function (other: unknown) {
+  if (this === other) return true;
+  if (!isInstance(other)) return false;
+  const meta = metaOf(this.constructor);
+  const key = this[meta.pk.attname];
+  return (
+    metaOf(other.constructor).concrete === meta.concrete &&
+    key !== null &&
+    key !== undefined &&
+    key === other[meta.pk.attname]
+  );
+});
+method(prototype, 'getDisplay', function (name: string) {
+  const meta = metaOf(this.constructor);
+  const field = meta.fields.get(name);
+  if (field === undefined)
+    throw fault('SBY_DB_UNKNOWN_FIELD', {
+      model: meta.label,
+      path: `getDisplay('${name}')`,
+      name,
+      known: [...meta.fields.keys()],
+    });
+  const value = this[name];
+  const choices = (field.options['choices'] ?? []) as readonly unknown[];
+  for (const choice of choices) if (Array.isArray(choice) && choice[0] === value) return String(choice[1]);
+  return value === null || value === undefined ? '' : String(value);
+});
 method(prototype, 'isSaved', function () {
   return isSaved(this);
 });

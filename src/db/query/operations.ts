@@ -1,6 +1,8 @@
 import { fault } from '../../errors/index.ts';
 import { ConditionTree, leaf, resolveGiven } from '../expressions/condition.ts';
 import { Expr, type OrderBy, type Resolver } from '../expressions/expression.ts';
+import { ForeignKeyField, ReverseField } from '../fields/relations.ts';
+import { type Meta, metaOf } from '../model/meta.ts';
 import type { Given } from '../sql/lookups.ts';
 import { type Node, WhereNode } from '../sql/nodes.ts';
 import { fieldNamed, type Lock, Query, type RelatedTree } from '../sql/query.ts';
@@ -222,31 +224,9 @@ function apply(query: Query, op: Operation, before: number, r: Resolver): void {
       query.related = tree;
       return;
     }
-    case 'only': {
-      const names = new Set<string>();
-      for (const path of op.paths) {
-        const field = fieldNamed(query.meta, path);
-        const column = field && query.meta.columns.find((one) => one === field);
-        if (column === undefined)
-          throw fault('SBY_DB_UNKNOWN_FIELD', {
-            model: query.meta.label,
-            path,
-            name: path,
-            known: query.meta.columns.map((one) => one.name),
-          });
-        names.add(column.attname);
-      }
-      const { pk } = query.meta;
-      query.deferred = op.defer
-        ? new Set([...(query.deferred ?? []), ...names].filter((name) => name !== pk.attname))
-        : new Set(
-            query.meta.columns
-              .map((one) => one.attname)
-              .filter((name) => !names.has(name) && name !== pk.attname),
-          );
-      if (query.deferred.size === 0) query.deferred = null;
+    case 'only':
+      deferFields(query, op.paths, op.defer);
       return;
-    }
     case 'lock':
       query.lock = op.lock;
       return;
@@ -275,6 +255,52 @@ function apply(query: Query, op: Operation, before: number, r: Resolver): void {
   }
 }
 
+/** only() and defer(): fields of the model, and of relations along a path. */
+function deferFields(query: Query, paths: readonly string[], defer: boolean): void {
+  const named = new Map<string, Set<string>>([['', new Set()]]);
+  const metas = new Map<string, Meta>([['', query.meta]]);
+  for (const path of paths) {
+    const parts = path.split('__');
+    let meta = query.meta;
+    let at = '';
+    for (const [i, part] of parts.entries()) {
+      const field = fieldNamed(meta, part);
+      const last = i === parts.length - 1;
+      const column = meta.columns.find((one) => one === field);
+      const next =
+        field instanceof ForeignKeyField || (field instanceof ReverseField && field.single)
+          ? metaOf(field.to)
+          : null;
+      if (last ? column === undefined : next === null)
+        throw fault('SBY_DB_UNKNOWN_FIELD', {
+          model: meta.label,
+          path,
+          name: part,
+          known: meta.columns.map((one) => one.name),
+        });
+      // The key of a relation on the way is needed to follow it.
+      if (column !== undefined && (last || !defer)) named.get(at)?.add(column.attname);
+      if (last || next === null) break;
+      at = at === '' ? part : `${at}__${part}`;
+      meta = next;
+      metas.set(at, meta);
+      if (!named.has(at)) named.set(at, new Set());
+    }
+  }
+  const related = new Map(query.deferredRelated);
+  for (const [at, names] of named) {
+    const meta = metas.get(at) as Meta;
+    const before = at === '' ? query.deferred : related.get(at);
+    const left = defer
+      ? new Set([...(before ?? []), ...names])
+      : new Set(meta.columns.map((one) => one.attname).filter((name) => !names.has(name)));
+    left.delete(meta.pk.attname);
+    if (at === '') query.deferred = left.size > 0 ? left : null;
+    else related.set(at, left);
+  }
+  query.deferredRelated = related.size > 0 ? related : null;
+}
+
 function orderItem(query: Query, item: string | OrderBy | Expr, r: Resolver): ReturnType<typeof orderNodes> {
   if (typeof item === 'string') return orderNodes(query, item);
   if (item instanceof Expr) return [item.asc().resolve(r)];
@@ -294,6 +320,7 @@ function moveInto(from: Query, to: Query): void {
   to.values = from.values;
   to.related = from.related;
   to.deferred = from.deferred;
+  to.deferredRelated = from.deferredRelated;
   to.combination = from.combination;
   to.groupBy = from.groupBy;
   to.empty = from.empty;

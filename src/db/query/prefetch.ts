@@ -1,7 +1,8 @@
 import { fault } from '../../errors/index.ts';
+import { type Instance, isInstance, stateOf } from '../model/base.ts';
 import type { PrefetchObject } from '../typing/model.ts';
 import { QuerySetImpl } from './queryset.ts';
-import { PrefetchSpec } from './related.ts';
+import { PrefetchSpec, prefetch } from './related.ts';
 
 interface Rows<R> {
   then<A>(onRows: (rows: R[]) => A): PromiseLike<A>;
@@ -22,4 +23,20 @@ export function Prefetch(
   if (queryset !== undefined && !(queryset instanceof QuerySetImpl))
     throw fault('SBY_DB_BAD_LOOKUP_VALUE', { path: 'Prefetch()', got: queryset, expected: 'a queryset' });
   return new PrefetchSpec(path, queryset, options.to) as unknown as PrefetchObject<string, unknown>;
+}
+
+/** Loads relations of instances that are there already, one query for each: what prefetchRelated() does for its rows. */
+export async function prefetchRelatedObjects(
+  instances: readonly object[],
+  ...lookups: readonly (string | PrefetchObject<string, unknown>)[]
+): Promise<void> {
+  for (const instance of instances)
+    if (!isInstance(instance))
+      throw fault('SBY_DB_BAD_LOOKUP_VALUE', {
+        path: 'prefetchRelatedObjects()',
+        got: instance,
+        expected: 'instances of one model',
+      });
+  const [first] = instances as readonly Instance[];
+  if (first !== undefined) await prefetch(instances as readonly Instance[], lookups, stateOf(first).alias);
 }

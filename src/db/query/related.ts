@@ -17,6 +17,7 @@ import { atomic } from '../transaction.ts';
 import { doesNotExist } from './errors.ts';
 import { QuerySetImpl, setPlugins, setSetKnown } from './queryset.ts';
 import { noteWrite, writeEpoch } from './route.ts';
+import { m2mChanged, type RelationMessage } from './signals.ts';
 
 const quiet = (instance: Instance): Map<string, unknown> => {
   const state = stateOf(instance);
@@ -280,6 +281,46 @@ export class RelatedManagerImpl extends QuerySetImpl {
     );
   }
 
+  /** Rows that are made through the relation belong to its owner. */
+  override async bulkCreate(rows: readonly unknown[], options: object = {}): Promise<Instance[]> {
+    const all = new QuerySetImpl(this.meta, undefined, undefined, { ...this.extras, known: [] });
+    this.#forget();
+    if (this.#between === null) {
+      const { via } = this.field as ReverseField;
+      const owned = rows.map((row) => {
+        if (!isInstance(row)) return { ...(row as object), [via]: this.owner };
+        row[via] = this.owner;
+        return row;
+      });
+      return all.bulkCreate(owned, options);
+    }
+    return atomic(
+      async () => {
+        const made = await all.bulkCreate(rows, options);
+        await this.#link(made, {});
+        return made;
+      },
+      this.extras.using === null ? {} : { using: this.extras.using },
+    );
+  }
+
+  /** Tells who listens, before and after, what happens to the rows between. */
+  async #telling(
+    what: 'Add' | 'Remove' | 'Clear',
+    keys: readonly unknown[] | null,
+    change: () => Promise<void>,
+  ): Promise<void> {
+    if (!m2mChanged.active) return change();
+    const { field } = this;
+    const reverse = field instanceof ReverseField;
+    const declaring = reverse ? this.meta : metaOf((field as ManyToManyField).owner);
+    const senders = [declaring, (this.#between as NonNullable<ReturnType<typeof throughOf>>).meta];
+    const message = { instance: this.owner, reverse, model: this.meta.model, keys };
+    await m2mChanged.send(senders, { ...message, action: `pre${what}` } satisfies RelationMessage);
+    await change();
+    await m2mChanged.send(senders, { ...message, action: `post${what}` } satisfies RelationMessage);
+  }
+
   async #link(rows: readonly unknown[], extra: Readonly<Record<string, unknown>>): Promise<void> {
     const { meta, near, far } = this.#between as NonNullable<ReturnType<typeof throughOf>>;
     const mine = this.owner[near.target.attname];
@@ -303,7 +344,7 @@ export class RelatedManagerImpl extends QuerySetImpl {
       for (const key of new Set(keys))
         if (!back.has(key) && key !== mine) made.push({ ...extra, [near.name]: key, [far.name]: mine });
     }
-    if (made.length > 0) await links.bulkCreate(made);
+    if (made.length > 0) await this.#telling('Add', fresh, async () => void (await links.bulkCreate(made)));
   }
 
   #key(row: unknown, far: ForeignKeyField): unknown {
@@ -320,11 +361,23 @@ export class RelatedManagerImpl extends QuerySetImpl {
     return key;
   }
 
-  async add(...rows: unknown[]): Promise<void> {
+  async add(...given: unknown[]): Promise<void> {
     this.#forget();
+    const last = given.at(-1);
+    const defaults =
+      typeof last === 'object' && last !== null && !isInstance(last) && Object.hasOwn(last, 'throughDefaults')
+        ? (last as { throughDefaults: Readonly<Record<string, unknown>> }).throughDefaults
+        : null;
+    const rows = defaults === null ? given : given.slice(0, -1);
     if (rows.length === 0) return;
     const options = this.extras.using === null ? {} : { using: this.extras.using };
-    if (this.#between !== null) return atomic(() => this.#link(rows, {}), options);
+    if (this.#between !== null) return atomic(() => this.#link(rows, defaults ?? {}), options);
+    if (defaults !== null)
+      throw fault('SBY_DB_BAD_QUERY', {
+        model: this.meta.label,
+        problem: `has no table between, for which add() got throughDefaults`,
+        fix: 'Leave throughDefaults out',
+      });
     const via = this.meta.fields.get((this.field as ReverseField).via) as ForeignKeyField;
     const keys = rows.map((row) => this.#instanceKey(row));
     await new QuerySetImpl(this.meta, undefined, undefined, { ...this.extras, known: [] })
@@ -355,9 +408,10 @@ export class RelatedManagerImpl extends QuerySetImpl {
       const mine = this.owner[near.target.attname];
       const keys = rows.map((row) => this.#key(row, far));
       const links = new QuerySetImpl(meta, undefined, undefined, { ...this.extras, known: [] });
-      await links.filter({ [near.name]: mine, [`${far.name}__in`]: keys }).delete();
-      if (this.#symmetrical) await links.filter({ [far.name]: mine, [`${near.name}__in`]: keys }).delete();
-      return;
+      return this.#telling('Remove', keys, async () => {
+        await links.filter({ [near.name]: mine, [`${far.name}__in`]: keys }).delete();
+        if (this.#symmetrical) await links.filter({ [far.name]: mine, [`${near.name}__in`]: keys }).delete();
+      });
     }
     const via = this.#nullableVia('remove');
     const keys = rows.map((row) => this.#instanceKey(row));
@@ -383,18 +437,28 @@ export class RelatedManagerImpl extends QuerySetImpl {
       const { meta, near, far } = between;
       const mine = this.owner[near.target.attname];
       const links = new QuerySetImpl(meta, undefined, undefined, { ...this.extras, known: [] });
-      await links.filter({ [near.name]: mine }).delete();
-      if (this.#symmetrical) await links.filter({ [far.name]: mine }).delete();
-      return;
+      return this.#telling('Clear', null, async () => {
+        await links.filter({ [near.name]: mine }).delete();
+        if (this.#symmetrical) await links.filter({ [far.name]: mine }).delete();
+      });
     }
     const via = this.#nullableVia('clear');
     await this.filter().update({ [via.name]: null });
   }
 
-  async set(rows: readonly unknown[]): Promise<void> {
+  async set(
+    rows: readonly unknown[],
+    how: { readonly clear?: boolean; readonly throughDefaults?: Readonly<Record<string, unknown>> } = {},
+  ): Promise<void> {
     const options = this.extras.using === null ? {} : { using: this.extras.using };
+    const more = how.throughDefaults === undefined ? [] : [{ throughDefaults: how.throughDefaults }];
     await atomic(async () => {
       const between = this.#between;
+      if (how.clear === true) {
+        await this.clear();
+        await this.add(...rows, ...more);
+        return;
+      }
       const current = (await this.filter()
         .clone(this.shape)
         .valuesList('pk', { flat: true })
@@ -415,6 +479,7 @@ export class RelatedManagerImpl extends QuerySetImpl {
         ...rows.filter(
           (row) => !there.has(between === null ? this.#instanceKey(row) : this.#key(row, between.far)),
         ),
+        ...more,
       );
       this.#forget();
     }, options);
@@ -613,7 +678,7 @@ export class PrefetchSpec {
   }
 }
 
-async function prefetch(
+export async function prefetch(
   instances: readonly Instance[],
   lookups: readonly unknown[],
   using: string | null,

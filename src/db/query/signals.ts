@@ -5,14 +5,25 @@ export interface SignalMessage {
   /** Of postSave: whether the row was inserted. */
   readonly created?: boolean;
 }
-export type Receiver = (message: SignalMessage) => void | Promise<void>;
+/** Of m2mChanged: what happens to the rows between two models. */
+export interface RelationMessage {
+  /** The instance whose relation changes. */
+  readonly instance: object;
+  readonly action: 'preAdd' | 'postAdd' | 'preRemove' | 'postRemove' | 'preClear' | 'postClear';
+  /** Whether the relation was changed from the side that does not declare the field. */
+  readonly reverse: boolean;
+  /** The model on the far side, and the keys of its rows; null of a clear(). */
+  readonly model: unknown;
+  readonly keys: readonly unknown[] | null;
+}
+export type Receiver<M = SignalMessage> = (message: M) => void | Promise<void>;
 
 /** Tells receivers what happens to instances. Receivers are awaited, in order, inside the same transaction. */
-export class Signal {
-  readonly #receivers = new Map<object | null, Set<Receiver>>();
+export class Signal<M = SignalMessage> {
+  readonly #receivers = new Map<object | null, Set<Receiver<M>>>();
 
   /** `sender`: a model class; without it, all models. Gives a function that disconnects. */
-  connect(receiver: Receiver, options: { readonly sender?: unknown } = {}): () => void {
+  connect(receiver: Receiver<M>, options: { readonly sender?: unknown } = {}): () => void {
     const key = (options.sender as object | undefined) ?? null;
     let set = this.#receivers.get(key);
     if (set === undefined) this.#receivers.set(key, (set = new Set()));
@@ -33,10 +44,11 @@ export class Signal {
     return false;
   }
 
-  async send(meta: Meta, message: SignalMessage): Promise<void> {
+  async send(meta: Meta | readonly Meta[], message: M): Promise<void> {
     if (this.#receivers.size === 0) return;
+    const metas = Array.isArray(meta) ? (meta as readonly Meta[]) : [meta as Meta];
     for (const [sender, set] of this.#receivers) {
-      if (sender !== null && metaOf(sender).concrete !== meta.concrete) continue;
+      if (sender !== null && !metas.some((one) => metaOf(sender).concrete === one.concrete)) continue;
       for (const receiver of [...set]) await receiver(message);
     }
   }
@@ -46,6 +58,8 @@ export const preSave = new Signal();
 export const postSave = new Signal();
 export const preDelete = new Signal();
 export const postDelete = new Signal();
+/** Rows of a many-to-many relation were added or removed. `sender`: the model that declares it, or the one between. */
+export const m2mChanged = new Signal<RelationMessage>();
 
 export const signals = {
   preSave,

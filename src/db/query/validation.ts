@@ -112,6 +112,13 @@ async function uniqueErrors(
     .map((field) => [field]);
   for (const names of meta.options.uniqueTogether ?? [])
     groups.push(names.map((name) => meta.fields.get(name) as ColumnField));
+  for (const constraint of meta.options.constraints ?? []) {
+    const { kind, options } = constraint.deconstruct();
+    // Those that hold for some rows only, or over expressions, are the database's to check.
+    if (kind !== 'unique' || options['condition'] !== undefined || options['expressions'] !== undefined)
+      continue;
+    groups.push((options['fields'] as string[]).map((name) => meta.fields.get(name) as ColumnField));
+  }
   for (const group of groups) {
     if (group.some((field) => exclude.has(field.name) || errors[field.name] !== undefined)) continue;
     const values = group.map((field) => instance[field.attname]);

@@ -169,6 +169,8 @@ export class Query {
   values: string[] | null = null;
   related: RelatedTree | null = null;
   deferred: ReadonlySet<string> | null = null;
+  /** The same of relations that selectRelated() loads, by their path. */
+  deferredRelated: ReadonlyMap<string, ReadonlySet<string>> | null = null;
   lock: Lock | null = null;
   combination: Combination | null = null;
   groupBy: 'model' | Node[] | null = null;

@@ -2,7 +2,7 @@ import { fault } from '../../errors/index.ts';
 import { ForeignKeyField, type ReverseField } from '../fields/relations.ts';
 import { type Meta, metaOf } from '../model/meta.ts';
 import type { Compiler } from './compiler.ts';
-import { ColumnNode, FuncNode, type Node, OrderNode, union, WhereNode } from './nodes.ts';
+import { ColumnNode, FuncNode, LiteralNode, type Node, OrderNode, union, WhereNode } from './nodes.ts';
 import { fieldNamed, type HopStep, hopOf, type Query, type RelatedTree } from './query.ts';
 
 /** One selected expression, with the name that a row of values() gives it. */
@@ -17,6 +17,8 @@ export interface LoadedRelation {
   readonly meta: Meta;
   readonly position: number;
   readonly children: LoadedRelation[];
+  /** Attnames selected as NULL since they were deferred. */
+  readonly deferred: ReadonlySet<string> | null;
   /** For the other side of a one-to-one key: the name under which this row is known there. */
   readonly back: string | null;
 }
@@ -118,19 +120,34 @@ function selectRelated(
   alias: string,
   meta: Meta,
   columns: Selected[],
+  path = '',
 ): LoadedRelation[] {
   const out: LoadedRelation[] = [];
+  const skipped = path === '' ? query.deferred : query.deferredRelated?.get(path);
   for (const [name, child] of tree.children) {
     const field = meta.relation(name) as ForeignKeyField | ReverseField;
     const [step] = hopOf(field) as [HopStep];
+    if (field instanceof ForeignKeyField && skipped?.has(field.attname))
+      throw fault('SBY_DB_BAD_QUERY', {
+        model: meta.label,
+        problem: `cannot leave "${name}" out with only() or defer() and follow it with selectRelated()`,
+        fix: `Name "${name}" in only(), or leave it out of selectRelated()`,
+      });
     const at = query.join(alias, step, null);
     const position = columns.length;
-    for (const column of step.meta.columns) columns.push({ name: '', node: query.column(at, column) });
+    const here = path === '' ? name : `${path}__${name}`;
+    const deferred = query.deferredRelated?.get(here) ?? null;
+    for (const column of step.meta.columns)
+      columns.push({
+        name: '',
+        node: deferred?.has(column.attname) ? new LiteralNode('NULL', null) : query.column(at, column),
+      });
     out.push({
       name,
       meta: step.meta,
       position,
-      children: selectRelated(query, child, at, step.meta, columns),
+      deferred,
+      children: selectRelated(query, child, at, step.meta, columns, here),
       back: field instanceof ForeignKeyField ? null : (field as ReverseField).via,
     });
   }

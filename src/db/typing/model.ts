@@ -52,6 +52,10 @@ export interface Base {
   changed(): readonly string[];
   /** Whether it came from the database or was saved to it. */
   isSaved(): boolean;
+  /** Whether both are the same row: of one model, with one key. Without a key, only an instance itself. */
+  equals(other: unknown): boolean;
+  /** What people read for the value of a field with choices: its label. */
+  getDisplay(field: string): string;
 }
 export interface UsingOptions {
   readonly using?: string;
@@ -433,13 +437,21 @@ export interface RelatedManager<M> extends QuerySet<M> {
   clear(): Promise<void>;
   set(rows: readonly Inst<M>[]): Promise<void>;
 }
+interface ThroughDefaults {
+  readonly throughDefaults: Readonly<Record<string, unknown>>;
+}
 /** The rows that a many-to-many field of one instance leads to. */
 export interface ManyToManyManager<M> extends QuerySet<M> {
   create(values: CreateInput<FieldsOf<M>>, through?: Readonly<Record<string, unknown>>): Promise<Inst<M>>;
-  add(...rows: readonly (Inst<M> | PkOf<M>)[]): Promise<void>;
+  /** Last, for rows of a table between that has fields of its own: `{ throughDefaults: { role: 'head' } }`. */
+  add(...rows: readonly (Inst<M> | PkOf<M> | ThroughDefaults)[]): Promise<void>;
   remove(...rows: readonly (Inst<M> | PkOf<M>)[]): Promise<void>;
   clear(): Promise<void>;
-  set(rows: readonly (Inst<M> | PkOf<M>)[]): Promise<void>;
+  /** `clear`: remove all first, instead of what is not in `rows`. */
+  set(
+    rows: readonly (Inst<M> | PkOf<M>)[],
+    options?: Partial<ThroughDefaults> & { readonly clear?: boolean },
+  ): Promise<void>;
 }
 
 interface ErrorClass {
