@@ -192,6 +192,12 @@ export async function accepted(): Promise<void> {
   same<typeof last, { name: string; last: string | null }[]>(true);
   Article.all().annotate({ k: Case([When({ views__gt: 1 }, 'hot')], { default: 'cold' }) });
   await Article.filter({ id: 1 }).update({ views: F('views').add(1), author: 3 });
+  const titles = Article.all().values('title');
+  const united = await titles.union(Article.filter({ views: 1 }).values('title'), titles).orderBy('title');
+  same<typeof united, { title: string }[]>(true);
+  Article.all().union({ all: true }, Article.filter({ views: 1 }));
+  Article.all().intersection(Article.filter({ views: 1 }).difference(Article.filter({ views: 2 })));
+  await Article.bulkUpdate([found], ['views']);
   const [, made] = await Tag.getOrCreate({ name: 'x' }, { defaults: { name: 'y' } });
   same<typeof made, boolean>(true);
 }
@@ -254,6 +260,12 @@ export async function refused(): Promise<void> {
   Article.filter({ title: null });
   // @ts-expect-error isnull takes a boolean
   Article.filter({ price__isnull: 1 });
+  // @ts-expect-error rows of another form
+  Article.all().values('title').union(Author.all().values('age'));
+  // @ts-expect-error rows of another model
+  Article.all().union(Author.all());
+  // @ts-expect-error no such field
+  await Article.bulkUpdate([a], ['titel']);
   // @ts-expect-error in takes a list
   Article.filter({ views__in: 3 });
 }

@@ -176,6 +176,7 @@ const named = [
   'getOrCreate',
   'updateOrCreate',
   'bulkCreate',
+  'bulkUpdate',
   'first',
   'last',
   'count',

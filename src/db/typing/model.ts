@@ -254,6 +254,11 @@ type DateKind = 'year' | 'quarter' | 'month' | 'week' | 'day';
 interface DatesOptions {
   readonly order?: 'ASC' | 'DESC';
 }
+/** A queryset of any model that gives such rows. */
+interface RowsOf<R> extends PromiseLike<readonly R[]> {
+  toSQL(): { readonly sql: string; readonly params: readonly unknown[] };
+}
+
 export interface LockOptions {
   /** Leave out rows that somebody else has locked. */
   readonly skipLocked?: boolean;
@@ -366,13 +371,11 @@ export interface QuerySet<M, X = {}, R = Inst<M>> extends PromiseLike<R[]>, Asyn
   /** 'raise': relations that were not loaded with this query are refused instead of fetched. */
   relations(mode: 'fetch' | 'raise'): QuerySet<M, X, R>;
   selectForUpdate(options?: LockOptions): QuerySet<M, X, R>;
-  union(...others: readonly QuerySet<never, never, unknown>[]): QuerySet<M, X, R>;
-  union(
-    all: { readonly all: true },
-    ...others: readonly QuerySet<never, never, unknown>[]
-  ): QuerySet<M, X, R>;
-  intersection(...others: readonly QuerySet<never, never, unknown>[]): QuerySet<M, X, R>;
-  difference(...others: readonly QuerySet<never, never, unknown>[]): QuerySet<M, X, R>;
+  /** Rows of all of them; the others give rows of the same form. `{ all: true }` first keeps those that are there twice. */
+  union(...others: readonly RowsOf<R>[]): QuerySet<M, X, R>;
+  union(all: { readonly all: true }, ...others: readonly RowsOf<R>[]): QuerySet<M, X, R>;
+  intersection(...others: readonly RowsOf<R>[]): QuerySet<M, X, R>;
+  difference(...others: readonly RowsOf<R>[]): QuerySet<M, X, R>;
 
   /** Exactly one row; else DoesNotExist or MultipleObjectsReturned. */
   get(): Promise<R>;
@@ -522,6 +525,12 @@ export interface ModelClass<F> {
     rows: readonly (CreateInput<FieldsOf<M>> | Inst<M>)[],
     options?: BulkCreateOptions<FieldsOf<M>>,
   ): Promise<Inst<M>[]>;
+  bulkUpdate<M extends AnyModelClass>(
+    this: M,
+    rows: readonly Inst<M>[],
+    fields: readonly Names<FieldsOf<M>>[],
+    options?: { readonly batchSize?: number },
+  ): Promise<number>;
   first<M extends AnyModelClass>(this: M): Promise<Inst<M> | null>;
   last<M extends AnyModelClass>(this: M): Promise<Inst<M> | null>;
   count<M extends AnyModelClass>(this: M): Promise<number>;
