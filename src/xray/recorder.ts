@@ -100,6 +100,22 @@ export class Recorder implements TraceOwner {
     }
   }
 
+  account(trace: Trace): void {
+    if (trace.columns === null) return;
+    const texts = textBytes(trace);
+    const more = texts - trace.texts;
+    trace.texts = texts;
+    trace.bytes += more;
+    this.bytes += more;
+    if (this.bytes <= this.memory) return;
+    this.#makeRoom(0);
+    // Alone too much: a request that never ends, with texts without end.
+    if (this.bytes > this.memory && trace.columns !== null) {
+      this.finished.delete(trace.id);
+      this.#forget(trace);
+    }
+  }
+
   #forget(trace: Trace): void {
     this.bytes -= trace.bytes;
     const { columns } = trace;
@@ -148,11 +164,10 @@ export class Recorder implements TraceOwner {
     if (trace.columns !== null && error !== null) trace.columns.error[0] = error;
     if (trace.http !== null) settleHttp(trace);
     this.#learn(trace.columns?.capacity ?? FIRST_SLOTS);
-    const texts = textBytes(trace);
-    trace.bytes += texts;
-    this.bytes += texts;
-    this.finished.set(trace.id, trace);
-    if (this.bytes > this.memory) this.#makeRoom(0);
+    if (trace.columns !== null) {
+      this.finished.set(trace.id, trace);
+      this.account(trace);
+    }
     if (this.#listeners.size > 0) for (const listener of this.#listeners) listener(trace);
   }
 
@@ -179,6 +194,7 @@ export class Recorder implements TraceOwner {
 
   /** Called by whoever opened a timeline, when method, path and headers are known. */
   opened(trace: Trace): void {
+    this.account(trace);
     if (this.#openers.size > 0) for (const opener of this.#openers) opener(trace);
   }
 
@@ -213,8 +229,9 @@ function textBytes(trace: Trace): number {
   const { used } = trace;
   for (let i = 0; i < used; i++) {
     const kind = columns.kind[i];
-    if (kind !== Kind.query && kind !== Kind.middleware && kind !== Kind.view)
-      bytes += 2 * (columns.name[i]?.length ?? 0);
+    const name = columns.name[i] ?? '';
+    if (kind === Kind.query) bytes += isShared(name) ? 0 : 2 * name.length;
+    else if (kind !== Kind.middleware && kind !== Kind.view) bytes += 2 * name.length;
     bytes += 2 * ((columns.detail[i]?.length ?? 0) + (columns.error[i]?.length ?? 0));
     const params = columns.params[i];
     if (params) for (const param of params) bytes += 16 + (typeof param === 'string' ? 2 * param.length : 0);
@@ -222,6 +239,18 @@ function textBytes(trace: Trace): number {
     if (columns.blocked[i]) bytes += 4000;
   }
   return bytes;
+}
+
+/** Statements that were seen before live as long as the program; such as are made anew each time are counted. */
+const statements = new Set<string>();
+let statementBytes = 0;
+function isShared(sql: string): boolean {
+  if (statements.has(sql)) return true;
+  if (statementBytes < 1_000_000) {
+    statements.add(sql);
+    statementBytes += 2 * sql.length;
+  }
+  return false;
 }
 
 function positive(option: string, value: number, least: number): number {

@@ -1,7 +1,7 @@
 import type { AnalysisOptions, Hint } from './analysis/index.ts';
 import { analyse } from './analysis/index.ts';
 import { errorText } from './observers.ts';
-import { Recorder, type RecorderOptions } from './recorder.ts';
+import { DEFAULT_MEMORY, Recorder, type RecorderOptions } from './recorder.ts';
 import type { RequestRecord } from './records.ts';
 import { snapshot } from './snapshot.ts';
 import { readSourceLine } from './source.ts';
@@ -25,7 +25,13 @@ export async function record<T>(
   fn: () => T | PromiseLike<T>,
   options: RecorderOptions & AnalysisOptions = {},
 ): Promise<Recording<Awaited<T>>> {
-  const recorder = new Recorder({ callSites: true, values: true, headers: false, ...options }).start();
+  const recorder = new Recorder({
+    callSites: true,
+    values: true,
+    headers: false,
+    memory: 8 * DEFAULT_MEMORY,
+    ...options,
+  }).start();
   const trace = recorder.open('recording') as Trace;
   let result: Awaited<T> | undefined;
   let error: unknown;

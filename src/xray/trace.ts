@@ -112,6 +112,8 @@ export const FIRST_SLOTS = FIRST;
 export interface TraceOwner {
   /** Whether `bytes` more may be used. */
   reserve(bytes: number): boolean;
+  /** Takes the texts that a trace has come to hold into the account; may forget it. */
+  account(trace: Trace): void;
   readonly maxSpans: number;
   readonly callSites: boolean;
   readonly dependencies: boolean;
@@ -151,6 +153,8 @@ export class Trace {
   mainTask = 0;
   count = 0;
   bytes: number;
+  /** Those of `bytes` that are texts. */
+  texts = 0;
   /** null once it was forgotten: what still runs of it records nothing more. */
   columns: Columns | null;
   /** Incoming headers, only while the request is being opened: other propagators read theirs. */
@@ -180,6 +184,8 @@ export class Trace {
 
   /** Begins a span; -1 when the trace was forgotten. */
   begin(kind: number, name: string, parent: number, task: number): number {
+    // What never ends must be counted before it ends.
+    if ((this.count & 255) === 255) this.owner.account(this);
     const { columns } = this;
     if (columns === null) return -1;
     const seq = this.count++;

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { drawText, exportFile, importFile, parseTraceparent, record } from 'sobaya/xray';
+import { createTask, currentContext } from 'sobaya/asyncio';
+import {
+  drawText,
+  exportFile,
+  importFile,
+  parseTraceparent,
+  Recorder,
+  record,
+  type Trace,
+  xray,
+} from 'sobaya/xray';
+import { call, httpScope, pagesApp } from './applications.ts';
 import { api, database, sleep } from './programs.ts';
 
 describe('what is hidden by default', () => {
@@ -177,4 +188,76 @@ test('traceparent: what the specification calls invalid starts anew', () => {
     good.replace(/-/g, '_'),
   ])
     assert.equal(parseTraceparent(bad), null, bad);
+});
+
+describe('memory stays within its setting', () => {
+  const memory = 4 * 1024 * 1024;
+  const context = currentContext();
+  /** A request that goes on until it is closed. */
+  const open = (recorder: Recorder): Trace => recorder.open('http') as Trace;
+  const ask = (recorder: Recorder, trace: Trace, sql: string, params: readonly unknown[]): Promise<unknown> =>
+    recorder.run(trace, () => database.query(sql, params, [], 0));
+
+  test('a request that never ends and asks with new and giant statements and values', async () => {
+    const recorder = new Recorder({ memory, callSites: true, maxSpans: 5000 }).start();
+    try {
+      const trace = open(recorder);
+      for (let round = 0; round < 30 && trace.columns !== null; round++) {
+        await Promise.all(
+          Array.from({ length: 256 }, (_, i) =>
+            ask(
+              recorder,
+              trace,
+              `select ${'x'.repeat(20_000)} from t where a = ${round} and b = ${i}`,
+              Array.from({ length: 40 }, () => `${'y'.repeat(5000)}${i}`),
+            ),
+          ),
+        );
+        assert.ok(recorder.bytes <= memory, `${recorder.bytes} after ${round}`);
+      }
+      assert.equal(trace.columns, null, 'it was forgotten, alone being too much');
+      recorder.close(trace, 'done');
+      assert.equal(recorder.bytes, 0);
+      assert.equal(recorder.finished.size, 0);
+    } finally {
+      recorder.stop();
+    }
+  });
+
+  test('ten thousand requests at once, with giant paths, that all stay open', async () => {
+    const recorder = new Recorder({ memory, callSites: true }).start();
+    const app = xray(pagesApp({}), { debug: true, memory, blame: false });
+    try {
+      const traces = Array.from({ length: 10_000 }, () => recorder.open('http'));
+      assert.ok(recorder.bytes <= memory);
+      assert.ok(traces.includes(null), 'those without room are served unrecorded');
+      for (let i = 0; i < 2000; i++)
+        await call(app, httpScope(`/${'p'.repeat(60_000)}`, { queryString: 'q'.repeat(60_000) }));
+      assert.ok(app.recorder.bytes <= memory, String(app.recorder.bytes));
+      for (const trace of traces) if (trace) recorder.close(trace, 'done');
+      assert.ok(recorder.bytes <= memory);
+      recorder.clear();
+      assert.equal(recorder.bytes, 0);
+    } finally {
+      recorder.stop();
+      await app.stop();
+    }
+  });
+
+  test('tasks inside of tasks, two thousand deep', async () => {
+    const deep = async (left: number): Promise<void> => {
+      // Each level on a stack of its own.
+      await null;
+      if (left > 0) await createTask(() => deep(left - 1));
+    };
+    const seen = await record(() => deep(2000));
+    assert.equal(seen.failed, false);
+    assert.equal(seen.request.counts.task, 2000);
+    assert.ok(
+      drawText(seen.request, { width: 80 })
+        .split('\n')
+        .every((line) => line.length <= 200),
+    );
+    assert.ok(currentContext() === context);
+  });
 });

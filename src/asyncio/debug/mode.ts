@@ -46,7 +46,10 @@ async function start(options: DebugOptions): Promise<() => Promise<void>> {
     const blocked: BlockedMessage = blame(stillstand, natives);
     natives.length = 0;
     if (blockedChannel.hasSubscribers) blockedChannel.publish(blocked);
-    report(formatBlocked(blocked));
+    // Without a function, a native call or a task there is nothing to mend: the collector, modules being compiled at a start,
+    // or a machine that is busy otherwise. Whoever listens to the channel has heard of it.
+    if (blocked.where !== null || blocked.native !== null || blocked.task !== null)
+      report(formatBlocked(blocked));
   });
   const awaits = new AwaitWatch(report);
   hooks.site = callSite;

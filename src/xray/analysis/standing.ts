@@ -106,6 +106,19 @@ export function blocks(request: RequestRecord): Hint[] {
         site: span.site ?? null,
         change: changeFor(blocked.native, blocked.functionName),
       });
+    } else if (blocked.request === null && blocked.native === null && !span.site) {
+      if (inside < 100) continue;
+      hints.push({
+        rule: 'delayed',
+        weight: 1,
+        title: `The process stood still for ${ms(inside)}; no code of yours was running`,
+        text: 'Garbage collection, the compiling of modules at a start, or other programs that kept the processor: no function of the program was found on the stack.',
+        unknown: 'On a busy machine this says nothing about the application; look again on a quiet one.',
+        saves: inside,
+        spans: [span.id],
+        site: null,
+        change: null,
+      });
     } else if (inside >= 25)
       // Below that it may be the grain of the watchdog's heartbeat.
       hints.push({
