@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Command } from 'commander';
+import { execute } from 'sobaya/cli';
 import { activatedSocket, keepWatchdogQuiet, serve, silentLog } from 'sobaya/server';
 import { declareOptions } from '../../src/cli/serve-options.ts';
 import { outOfTime } from '../../src/server/listening/tls.ts';
@@ -57,18 +58,31 @@ const wrong: [args: string[], env: Record<string, string>, message: RegExp][] = 
   [['--limit-concurrency-queue', '4'], {}, /limitConcurrency as well/],
   [['--forwarded-allow-ips', 'proxy.local'], {}, /forwardedAllowIps is "proxy\.local"/],
 ];
-test('what is said wrongly is refused by name, with exit code 2', async (t) => {
-  for (let at = 0; at < wrong.length; at += 4) {
-    await Promise.all(
-      wrong.slice(at, at + 4).map(async ([args, env, message]) => {
-        const running = start(t, args, { env });
-        assert.equal(await running.exit, 2, `${args.join(' ')}\n${running.text}`);
-        assert.match(running.text, message);
-        assert.doesNotMatch(running.text, /\n\s+at /);
-      }),
-    );
+/** The command in this process: what is wrong ends it before anything is started. */
+async function refused(args: string[], env: Record<string, string> = {}): Promise<string> {
+  let text = '';
+  const stream = { write: (chunk: string) => (text += chunk) };
+  const before = { ...process.env };
+  Object.assign(process.env, env);
+  try {
+    const words = ['serve', 'process-app.ts', ...args];
+    const code = await execute(words, { cwd: fixtures, stdout: stream, stderr: stream });
+    assert.equal(code, 2, `${args.join(' ')}\n${text}`);
+  } finally {
+    for (const name of Object.keys(env)) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
   }
-});
+  assert.doesNotMatch(text, /\n\s+at /);
+  return text;
+}
+
+for (const [args, env, message] of wrong) {
+  const name = [...Object.entries(env).map(([key, value]) => `$${key}=${value}`), ...args].join(' ');
+  test(`what is said wrongly is refused by name: ${name}`, async () =>
+    assert.match(await refused(args, env), message));
+}
 
 const badConfigs: [content: string, message: RegExp][] = [
   ['{', /bad\.json/],
@@ -88,19 +102,13 @@ const badConfigs: [content: string, message: RegExp][] = [
   ['{ "envFile": "missing.env" }', /missing\.env cannot be|missing\.env/],
   ['{ "reload": true, "workers": 2 }', /--reload and --workers contradict/],
 ];
-test('a configuration file is held to names and kinds', async (t) => {
-  for (let at = 0; at < badConfigs.length; at += 4) {
-    await Promise.all(
-      badConfigs.slice(at, at + 4).map(async ([content, message], index) => {
-        const path = join(mkdtempSync(join(folder, `config-${at + index}-`)), 'bad.json');
-        writeFileSync(path, content);
-        const running = start(t, ['--config', path]);
-        assert.equal(await running.exit, 2, `${content}\n${running.text}`);
-        assert.match(running.text, message);
-      }),
-    );
-  }
-});
+for (const [content, message] of badConfigs) {
+  test(`a configuration file is held to names and kinds: ${content}`, async () => {
+    const path = join(mkdtempSync(join(folder, 'config-')), 'bad.json');
+    writeFileSync(path, content);
+    assert.match(await refused(['--config', path]), message);
+  });
+}
 
 test('the command line counts before the environment, and that before the file; a module may be the file', async (t) => {
   const path = join(folder, 'serve.config.ts');

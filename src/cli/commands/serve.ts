@@ -33,8 +33,10 @@ export const command: CommandDefinition<Values> = {
     const environment = environmentOf(context, (options['envFile'] as string[] | undefined) ?? []);
     const workers = numberOfWorkers(options, environment);
     refuseContradictions(options, workers);
-    const { isSupervised } = await import('../../server/index.ts');
+    const { checkServeOptions, isSupervised } = await import('../../server/index.ts');
     const supervised = isSupervised();
+    // Before anything is imported or started: what is wrong is said once, and quickly.
+    await checkServeOptions(valuesFor('server', options) as ServeOptions);
     if (options['checkConfig'] === true) return await checkConfig(context, options, args, environment);
     if (!supervised && needsSupervisor(options, workers))
       return await superviseWorkers(context, options, workers);
@@ -61,9 +63,7 @@ async function checkConfig(
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
   Object.assign(process.env, environment);
-  const { checkServeOptions } = await import('../../server/index.ts');
   const { loadApplication } = await import('../application-loader.ts');
-  await checkServeOptions(valuesFor('server', options) as ServeOptions);
   const { file, exportName } = await loadApplication({
     cwd: context.cwd,
     spec: args[0] ?? context.app,
