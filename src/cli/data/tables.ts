@@ -96,6 +96,8 @@ function columnOf(field: Meta['columns'][number], to: unknown, backend: Backend)
     dump(raw): unknown {
       if (raw === null || raw === undefined) return null;
       const value = decode === undefined ? raw : decode(raw);
+      // Where the database has no arrays they are kept as JSON.
+      if (family === 'array' && typeof value === 'string') return JSON.parse(value) as unknown;
       if (typeof value === 'bigint') return String(value);
       if (value instanceof Date) return value.toISOString();
       if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
