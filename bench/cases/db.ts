@@ -31,6 +31,19 @@ export default [
         over: 'node:sqlite inline',
         atLeast: 4,
       },
+      {
+        text: 'inserts per second of the backend alone',
+        metric: 'backendInsertsPerSecond',
+        of: 'sobaya',
+        over: 'node:sqlite inline',
+        atLeast: 4,
+      },
+      {
+        text: 'ms that the event loop is late during a query of 300 ms, p99',
+        metric: 'loopP99',
+        of: 'sobaya',
+        atMost: 20,
+      },
     ],
   },
   {

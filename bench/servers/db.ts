@@ -2,8 +2,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { DatabaseSync } from 'node:sqlite';
-import { boolean, Databases, dateTime, foreignKey, integer, Model, text } from '../../src/db/index.ts';
+import {
+  boolean,
+  Databases,
+  dateTime,
+  foreignKey,
+  integer,
+  Model,
+  StatementShape,
+  text,
+} from '../../src/db/index.ts';
 import type { Measured } from '../harness.ts';
 
 class Author extends Model(
@@ -65,6 +75,29 @@ async function seed(databases: Databases): Promise<void> {
   void databases;
 }
 
+const HEAVY =
+  'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 2500000) SELECT count(*) FROM n';
+
+/** p99 of how late the event loop is, in ms, while a query of some 300 ms runs and 16 callers get by key. */
+async function lateness(heavy: () => unknown, get: (i: number) => unknown): Promise<number> {
+  const histogram = monitorEventLoopDelay({ resolution: 1 });
+  histogram.enable();
+  let running = true;
+  const callers = Array.from({ length: 16 }, async (_, i) => {
+    while (running) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      await get(1 + i);
+    }
+  });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await heavy();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  running = false;
+  await Promise.all(callers);
+  histogram.disable();
+  return histogram.percentile(99) / 1e6;
+}
+
 async function sqlite(side: string): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'sobaya-bench-'));
   const file = join(folder, 'db.sqlite3');
@@ -76,8 +109,10 @@ async function sqlite(side: string): Promise<Measured> {
   const get = raw.prepare(`${GET}?`);
   const insert = raw.prepare('INSERT INTO log (title, n) VALUES (?, ?)');
   const inline = side === 'inline';
+  const heavy = raw.prepare(HEAVY);
+  const shape = new StatementShape('INSERT INTO log (title, n) VALUES (?, ?)', false);
   const perSecond = async (call: (i: number) => unknown): Promise<number> => {
-    const n = 4000;
+    const n = 8000;
     const started = performance.now();
     await cost(call, n, 64);
     return n / ((performance.now() - started) / 1000);
@@ -89,6 +124,18 @@ async function sqlite(side: string): Promise<Measured> {
         insertsPerSecond: await perSecond(
           inline ? (i) => insert.run('t', i) : (i) => Log.create({ title: 't', n: i }),
         ),
+        backendInsertsPerSecond: await perSecond(
+          inline ? (i) => insert.run('t', i) : (i) => databases.get().execute(shape.sql, ['t', i], shape),
+        ),
+        loopP99: inline
+          ? await lateness(
+              () => heavy.get(),
+              (i) => get.get(i),
+            )
+          : await lateness(
+              () => databases.get().query(HEAVY),
+              (i) => Author.get({ pk: i }),
+            ),
       };
     },
     async close() {
