@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gather } from 'sobaya/asyncio';
-import { atomic, Databases, executorFor } from 'sobaya/db';
+import { atomic, Databases, executorFor, StatementShape } from 'sobaya/db';
 
 async function onFile(fn: (databases: Databases) => Promise<void>, inline = 'never'): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'sobaya-db-'));
@@ -98,5 +98,19 @@ test('databases that were closed can be opened again', async () => {
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('a lane that forgets its statements, as it knows too many, goes on answering', async () => {
+  const databases = await new Databases({ default: 'sqlite::memory:' }).open();
+  try {
+    const backend = databases.get();
+    for (let n = 0; n < 2100; n++) {
+      const sql = `SELECT ${n}`;
+      const { rows } = await backend.execute(sql, [], new StatementShape(sql, true));
+      assert.deepEqual(rows, [[n]]);
+    }
+  } finally {
+    await databases.close();
   }
 });

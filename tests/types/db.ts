@@ -20,6 +20,7 @@ import {
   oneToOne,
   Prefetch,
   Q,
+  type QuerySet,
   Subquery,
   Sum,
   text,
@@ -268,4 +269,42 @@ export async function refused(): Promise<void> {
   await Article.bulkUpdate([a], ['titel']);
   // @ts-expect-error in takes a list
   Article.filter({ views__in: 3 });
+}
+
+class Place extends Model({ name: text() }) {}
+class Restaurant extends Place.extend({ seats: integer() }) {}
+const busy = (set: QuerySet<typeof Restaurant>, seats: number): QuerySet<typeof Restaurant> =>
+  set.filter({ seats__gt: seats });
+
+export async function inheritedAndExtended(): Promise<void> {
+  const made = await Restaurant.create({ name: 'x', seats: 3 });
+  same<typeof made.seats, number>(true);
+  same<typeof made.id, number>(true);
+  made.name = 'y';
+  await Restaurant.filter({ name__startswith: 'x', seats__gte: 1 }).update({ name: 'y', seats: 2 });
+  const rows = await Restaurant.all().use(busy, 3).values('name', 'seats');
+  same<(typeof rows)[number], { name: string; seats: number }>(true);
+  const days = await Article.all().dates('created', 'month', { order: 'DESC' });
+  same<typeof days, string[]>(true);
+  const moments = await Article.all().datetimes('created', 'hour', { timeZone: 'Europe/Prague' });
+  same<typeof moments, Date[]>(true);
+  const article = await Article.get({ pk: 1 });
+  await article.tags.add('code', { throughDefaults: { note: 'x' } });
+  await article.tags.set(['code'], { clear: true });
+  // @ts-expect-error the field belongs to the model below
+  await Place.filter({ seats: 3 });
+  // @ts-expect-error no such field, here or above
+  await Restaurant.filter({ nme: 'x' });
+  // @ts-expect-error seats are required
+  await Restaurant.create({ name: 'x' });
+  // @ts-expect-error the function wants a number
+  Restaurant.all().use(busy, 'many');
+  // @ts-expect-error the function is about another model
+  Article.all().use(busy, 3);
+  // @ts-expect-error no such field
+  Article.all().dates('creatd', 'month');
+  // @ts-expect-error dates have no hours
+  Article.all().dates('created', 'hour');
+  // @ts-expect-error the key of a tag is text
+  await article.tags.add(3);
 }
