@@ -45,7 +45,36 @@ export {
   Sum,
   Variance,
 } from './expressions/aggregates.ts';
-export * from './expressions/dates.ts';
+export {
+  type DatePart,
+  Extract,
+  ExtractDay,
+  ExtractHour,
+  ExtractIsoWeekDay,
+  ExtractIsoYear,
+  ExtractMinute,
+  ExtractMonth,
+  ExtractQuarter,
+  ExtractSecond,
+  ExtractWeek,
+  ExtractWeekDay,
+  ExtractYear,
+  Now,
+  Trunc,
+  TruncDate,
+  TruncDay,
+  TruncHour,
+  TruncMinute,
+  TruncMonth,
+  type TruncPart,
+  TruncQuarter,
+  TruncSecond,
+  TruncTime,
+  TruncWeek,
+  TruncYear,
+  type ZoneOptions,
+} from './expressions/dates.ts';
+export type { Argument } from './expressions/func.ts';
 export * from './expressions/functions.ts';
 export * from './expressions/search.ts';
 export { Case, Exists, F, OuterRef, Q, rawSql, Subquery, Value, When } from './expressions/values.ts';

@@ -2,7 +2,7 @@
 import { fault } from '../../errors/index.ts';
 import { DATE, DATE_TIME, INTEGER, TIME } from '../sql/nodes.ts';
 import type { Computed } from '../typing/model.ts';
-import { type Argument, argument, call, Func, first } from './functions.ts';
+import { type Argument, argument, call, Func, first } from './func.ts';
 
 export interface ZoneOptions {
   /** Whose calendar and clock counts for a moment: 'Europe/Prague'. Default UTC. */

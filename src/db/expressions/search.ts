@@ -4,7 +4,7 @@ import { FLOAT, FuncNode, type Node, TEXT } from '../sql/nodes.ts';
 import type { Expression } from '../typing/lookups.ts';
 import type { Computed } from '../typing/model.ts';
 import { Expr, operand, type Resolver, type Writer } from './expression.ts';
-import { type Argument, argument, call } from './functions.ts';
+import { type Argument, argument, call } from './func.ts';
 
 type Compiler = Parameters<Node['sql']>[0];
 

@@ -4,7 +4,7 @@ import { BIG, FLOAT, type Node, type OrderNode, WindowNode } from '../sql/nodes.
 import type { Expression } from '../typing/lookups.ts';
 import type { Computed, Ordering } from '../typing/model.ts';
 import { Expr, FExpr, OrderBy, operand, type Resolver, type Writer } from './expression.ts';
-import { type Argument, argument, call, Func, first } from './functions.ts';
+import { type Argument, argument, call, Func, first } from './func.ts';
 
 export interface WindowOptions {
   readonly partitionBy?: Argument | readonly Argument[];
