@@ -204,10 +204,7 @@ export class AsyncClient implements AsyncDisposable {
     if (options.auth !== undefined) headers.set('authorization', basic(...options.auth));
     if (url.username !== '' || url.password !== '') {
       if (!headers.has('authorization'))
-        headers.set(
-          'authorization',
-          basic(decodeURIComponent(url.username), decodeURIComponent(url.password)),
-        );
+        headers.set('authorization', basic(decodeUserinfo(url.username), decodeUserinfo(url.password)));
       url.username = '';
       url.password = '';
     }
@@ -263,7 +260,12 @@ export class AsyncClient implements AsyncDisposable {
       kept = true;
       return new StreamingResponse(head, source, source.codings(head));
     } catch (error) {
-      await this.#hooks.error?.(error, prepared);
+      try {
+        await this.#hooks.error?.(error, prepared);
+      } catch (hookError) {
+        // What the caller waits for is why the call failed.
+        process.emitWarning(hookError instanceof Error ? hookError : String(hookError));
+      }
       throw error;
     } finally {
       if (!kept) call.end();
@@ -294,8 +296,15 @@ export class AsyncClient implements AsyncDisposable {
         request: call.request,
         history,
       };
-      if (this.#hooks.response !== undefined)
-        await call.guard(Promise.resolve(this.#hooks.response(head, prepared)));
+      if (this.#hooks.response !== undefined) {
+        try {
+          await call.guard(Promise.resolve(this.#hooks.response(head, prepared)));
+        } catch (error) {
+          // Nobody will read the body: its connection must not wait for that.
+          response.body.cancel();
+          throw error;
+        }
+      }
       const location = headers.get('location');
       if (!follows || location === null || ![301, 302, 303, 307, 308].includes(response.status))
         return { head, response };
@@ -433,6 +442,17 @@ class Source {
       this.#call.end();
     }
   }
+}
+
+/** A "%" that encodes nothing stands for itself. */
+function decodeUserinfo(text: string): string {
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => {
+    try {
+      return decodeURIComponent(bytes);
+    } catch {
+      return bytes;
+    }
+  });
 }
 
 function basic(user: string, password: string): string {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { createTask, gather, taskGroup, timeout } from 'sobaya/asyncio';
 import {
@@ -203,4 +204,95 @@ test('nothing stays behind in the scope after a call', async () => {
     await stream.read();
     assert.equal(scope.head, null);
   });
+});
+
+test('a response hook that throws lets go of the connection; an error hook that throws hides nothing', async () => {
+  await using upstream = await startUpstream({
+    '/endless': (_request, response) => {
+      const more = (): void => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+        response.once('drain', more);
+      };
+      more();
+    },
+    '/short': (_request, response) => response.end('short'),
+  });
+  await using client = new AsyncClient({
+    connectionsPerHost: 1,
+    hooks: {
+      response: (head) => {
+        if (head.url.pathname === '/endless') throw new Error('from the hook');
+      },
+    },
+  });
+  await assert.rejects(client.get(`${upstream.url}/endless`), /from the hook/);
+  assert.equal((await client.get(`${upstream.url}/short`)).text(), 'short');
+
+  await using other = new AsyncClient({
+    hooks: {
+      error: () => {
+        throw new Error('an error hook of a test');
+      },
+    },
+  });
+  const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+  await assert.rejects(other.get('http://127.0.0.1:1/'), { code: 'SBY_CLIENT_CONNECT' });
+  assert.match((await warned).message, /an error hook of a test/);
+});
+
+test('headers about the connection are refused by name, as a mistake of the caller, not of the network', async () => {
+  await using upstream = await startUpstream();
+  await using client = new AsyncClient({ retries: 3 });
+  for (const [name, value] of [
+    ['transfer-encoding', 'chunked'],
+    ['expect', '100-continue'],
+    ['upgrade', 'websocket'],
+    ['keep-alive', 'timeout=5'],
+  ] as const)
+    await assert.rejects(client.get(upstream.url, { headers: { [name]: value } }), {
+      code: 'SBY_CLIENT_BAD_OPTION',
+      what: `The option "headers.${name}" is "${value}"`,
+    });
+});
+
+test('user and password with a bare "%" are sent as they stand', async () => {
+  await using upstream = await startUpstream({
+    '/who': (request, response) => response.end(request.headers.authorization),
+  });
+  await using client = new AsyncClient();
+  const url = `${upstream.url.replace('//', '//coo%k:100%25%F0%9F%8D%9C%@')}/who`;
+  const [, encoded = ''] = (await client.get(url)).text().split(' ');
+  assert.equal(Buffer.from(encoded, 'base64').toString(), 'coo%k:100%🍜%');
+});
+
+test('a proxy: requests go through its tunnel, its refusal is the error', async () => {
+  const seen: string[] = [];
+  await using upstream = await startUpstream({ '/x': (_request, response) => response.end('through') });
+  const proxy = createHttpServer();
+  proxy.on('connect', (request, socket) => {
+    seen.push(`${request.url} ${request.headers['proxy-authorization']}`);
+    socket.on('error', () => {});
+    if (request.url === 'denied.invalid:80') {
+      socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+      return;
+    }
+    const onward = connect(Number(new URL(upstream.url).port), '127.0.0.1');
+    onward.on('error', () => {});
+    socket.on('close', () => onward.destroy());
+    socket.write('HTTP/1.1 200 OK\r\n\r\n');
+    onward.pipe(socket).pipe(onward);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const { port } = proxy.address() as { port: number };
+  try {
+    await using client = new AsyncClient({ proxy: `http://cook:s%40lt@127.0.0.1:${port}` });
+    assert.equal((await client.get('http://soba.invalid/x')).text(), 'through');
+    await assert.rejects(client.get('http://denied.invalid/x'), /407/);
+    const authorization = `Basic ${Buffer.from('cook:s@lt').toString('base64')}`;
+    assert.deepEqual(seen, [`soba.invalid:80 ${authorization}`, `denied.invalid:80 ${authorization}`]);
+  } finally {
+    proxy.close();
+  }
+  for (const bad of ['nonsense', 'proxy:3128', 'socks5://proxy:1080'])
+    assert.throws(() => new AsyncClient({ proxy: bad }), { code: 'SBY_CLIENT_BAD_OPTION' });
 });

@@ -235,3 +235,44 @@ test('every call is told on sobaya:client.request; a subscriber may add headers'
   ]);
   assert.equal(mock.requests[0]?.headers.get('traceparent'), '00-1');
 });
+
+test('in-process: a body that throws is the error of the call, one that is not read is closed', async () => {
+  const events: string[] = [];
+  const patient: Application = async (scope, receive, send) => {
+    if (scope.type !== 'http') throw new Error('http only');
+    for (let more = true; more; ) {
+      const event = await receive();
+      events.push(event.type);
+      more = event.type === 'http.request' && event.moreBody;
+    }
+    await send({ type: 'http.response.start', status: 500, headers: [] });
+    await send({ type: 'http.response.body', body: new Uint8Array(0) });
+  };
+  async function* breaking(): AsyncGenerator<string> {
+    yield 'a';
+    throw new Error('from the body');
+  }
+  await using client = over(patient);
+  await assert.rejects(client.post('/', { body: breaking() }), /from the body/);
+  assert.deepEqual(events, ['http.request', 'http.disconnect']);
+
+  const hasty: Application = async (scope, receive, send) => {
+    if (scope.type !== 'http') throw new Error('http only');
+    await receive();
+    await send({ type: 'http.response.start', status: 413, headers: [] });
+    await send({ type: 'http.response.body', body: new Uint8Array(0) });
+  };
+  const closed = Promise.withResolvers<void>();
+  async function* long(): AsyncGenerator<string> {
+    try {
+      for (;;) yield 'more';
+    } finally {
+      closed.resolve();
+      // biome-ignore lint/correctness/noUnsafeFinally: a body that fails while it is closed must end no process
+      throw new Error('while closing');
+    }
+  }
+  await using other = over(hasty);
+  assert.equal((await other.post('/', { body: long() })).status, 413);
+  await closed.promise;
+});

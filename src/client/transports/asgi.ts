@@ -150,12 +150,20 @@ class AsgiExchange {
     this.#drained.resolve();
     this.#inbox.fail(error);
     this.#answer.reject(error);
-    void this.#pieces?.return?.();
+    this.#dropBody();
     if (!this.#complete) this.#task?.cancel('the client left');
+  }
+
+  /** A body that was not read to its end lets go of what it holds. */
+  #dropBody(): void {
+    if (this.#bodySent) return;
+    this.#bodySent = true;
+    this.#pieces?.return?.().then(null, () => {});
   }
 
   #ended(failure: { readonly error: unknown } | null): void {
     this.#over.resolve();
+    this.#dropBody();
     if (this.#left || this.#complete) return;
     const { request } = this.#call;
     if (failure === null || this.#raise || this.#started) {
@@ -176,7 +184,15 @@ class AsgiExchange {
     if (!this.#bodySent && !this.#left) {
       const { body } = this.#request;
       if (this.#pieces !== null) {
-        const next = await this.#pieces.next();
+        let next: IteratorResult<Uint8Array>;
+        try {
+          next = await this.#pieces.next();
+        } catch (error) {
+          // As over a connection: the caller gets the error of its body, the application sees a client that left.
+          this.#bodySent = true;
+          this.leave(error);
+          return { type: 'http.disconnect' };
+        }
         if (!next.done) return { type: 'http.request', body: next.value, moreBody: true };
       }
       this.#bodySent = true;

@@ -1,5 +1,6 @@
 import type { SecureContextOptions } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
+import { fault } from '../../errors/index.ts';
 import { failed } from '../faults.ts';
 import { Inbox } from '../inbox.ts';
 import type { Transport, TransportCall, TransportRequest, TransportResponse } from '../transport.ts';
@@ -42,6 +43,12 @@ export class HttpTransport implements Transport {
       ...(options.tls as object | undefined),
       ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
     };
+    if (options.proxy !== undefined && !/^https?:$/.test(URL.parse(options.proxy)?.protocol ?? ''))
+      throw fault('SBY_CLIENT_BAD_OPTION', {
+        option: 'proxy',
+        got: options.proxy,
+        expected: 'an address such as http://proxy:3128',
+      });
     const pool = {
       connections: connectionsPerHost,
       pipelining: http2 ? 100 : 1,
@@ -74,7 +81,7 @@ export class HttpTransport implements Transport {
     return new Promise((resolve, reject) => {
       const resolveWith = (response: Omit<TransportResponse, 'httpVersion'>): void =>
         resolve({ ...response, httpVersion: this.#speaksHttp2.has(request.url.origin) ? '2' : '1.1' });
-      const exchange = new Exchange(call, this.#connectTimeout, resolveWith, reject);
+      const exchange = new Exchange(call, request.headers, this.#connectTimeout, resolveWith, reject);
       call.onEarlyEnd((error) => exchange.abort(error));
       const { url, body } = request;
       try {
@@ -108,6 +115,7 @@ type Controller = Dispatcher.DispatchController;
 /** One request and its answer, as undici tells of them. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #call: TransportCall;
+  readonly #headers: readonly string[];
   readonly #connectTimeout: number;
   readonly #resolve: (response: Omit<TransportResponse, 'httpVersion'>) => void;
   readonly #reject: (error: unknown) => void;
@@ -119,11 +127,13 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   constructor(
     call: TransportCall,
+    headers: readonly string[],
     connectTimeout: number,
     resolve: (response: Omit<TransportResponse, 'httpVersion'>) => void,
     reject: (error: unknown) => void,
   ) {
     this.#call = call;
+    this.#headers = headers;
     this.#connectTimeout = connectTimeout;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -212,6 +222,15 @@ class Exchange implements Dispatcher.DispatchHandler {
     const first = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
     const code = String(first.code ?? error.code ?? '');
     const detail = first.message || code || 'no details';
+    if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
+      const name = /([\w-]+) header/.exec(detail)?.[1] ?? '';
+      const at = this.#headers.indexOf(name);
+      return fault('SBY_CLIENT_BAD_OPTION', {
+        option: at < 0 ? 'headers' : `headers.${name}`,
+        got: at < 0 ? detail : this.#headers[at + 1],
+        expected: 'only headers about the message; those about the connection are written by the transport',
+      });
+    }
     if (code === 'UND_ERR_CONNECT_TIMEOUT')
       return failed('SBY_CLIENT_CONNECT_TIMEOUT', { request, ms: this.#connectTimeout }, error);
     if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED')
