@@ -5,7 +5,7 @@ type Kind = 'number' | 'boolean' | 'array' | null;
 const kinds = new WeakMap<Schema, Map<string, { kind: Kind; items: Kind }>>();
 
 /**
- * A query is text; a schema that says number, boolean or array means the value written as text. Only where the
+ * A query and headers are text; a schema that says number, boolean or array means the value written as text. Only where the
  * schema library tells its JSON Schema; elsewhere coercion is the schema's.
  */
 export function coerce(values: Record<string, unknown>, schema: Schema | undefined): Record<string, unknown> {
@@ -33,22 +33,41 @@ function coerceOne(value: unknown, kind: Kind): unknown {
 
 function kindsOf(schema: Schema): Map<string, { kind: Kind; items: Kind }> {
   const table = new Map<string, { kind: Kind; items: Kind }>();
-  const properties = jsonSchemaOf(schema, 'input')?.['properties'] as Record<string, JsonSchema> | undefined;
-  for (const [name, property] of Object.entries(properties ?? {}))
-    table.set(name, {
-      kind: kindOf(property),
-      items: kindOf((property['items'] as JsonSchema | undefined) ?? {}),
-    });
+  const json = jsonSchemaOf(schema, 'input');
+  const definitions = (json?.['$defs'] ?? {}) as Record<string, JsonSchema>;
+  for (const [name, property] of Object.entries((json?.['properties'] ?? {}) as Record<string, JsonSchema>)) {
+    const forms = formsOf(property, definitions);
+    const items = forms.flatMap((form) =>
+      form['items'] === undefined ? [] : formsOf(form['items'] as JsonSchema, definitions),
+    );
+    table.set(name, { kind: kindOf(forms), items: kindOf(items) });
+  }
   return table;
 }
 
-function kindOf(schema: JsonSchema): Kind {
-  const { type } = schema;
-  const options = [schema['anyOf'], schema['oneOf']]
+/** The plain schemas that a schema may stand for: unions and references taken apart. */
+function formsOf(schema: JsonSchema, definitions: Record<string, JsonSchema>, depth = 0): JsonSchema[] {
+  const name = /^#\/\$defs\/(.+)$/.exec(String(schema['$ref'] ?? ''))?.[1];
+  const referred = name === undefined ? undefined : definitions[name];
+  const options = [schema['anyOf'], schema['oneOf'], schema['allOf'], referred]
     .flat()
     .filter((one) => typeof one === 'object' && one !== null) as JsonSchema[];
-  if (type === 'integer' || type === 'number') return 'number';
-  if (type === 'boolean' || type === 'array') return type;
-  const known = options.map(kindOf).filter((kind) => kind !== null);
-  return known.length === 1 && !options.some((option) => option['type'] === 'string') ? known[0]! : null;
+  // A schema that refers to itself says nothing about a value in a query.
+  if (options.length === 0 || depth > 8) return [schema];
+  return options.flatMap((option) => formsOf(option, definitions, depth + 1));
+}
+
+/** What text has to become: null where it may stay text, or may become two things. */
+function kindOf(forms: readonly JsonSchema[]): Kind {
+  const types = new Set(
+    forms.flatMap(({ type, const: only, enum: several }) => {
+      if (type !== undefined) return type as string | string[];
+      const values = Array.isArray(several) ? (several as unknown[]) : only === undefined ? [] : [only];
+      return values.map((value) => (value === null ? 'null' : typeof value));
+    }),
+  );
+  types.delete('null');
+  if (types.delete('integer')) types.add('number');
+  const [one] = types;
+  return types.size === 1 && (one === 'number' || one === 'boolean' || one === 'array') ? one : null;
 }

@@ -111,7 +111,7 @@ class Builder {
         ? {}
         : {
             requestBody: {
-              required: true,
+              required: !acceptsNothing(definition.body),
               content: {
                 'application/json': { schema: this.#schema(definition.body, 'input', `${id}_body`) },
               },
@@ -208,6 +208,17 @@ class Builder {
       },
     };
   }
+}
+
+function acceptsNothing(schema: Schema): boolean {
+  try {
+    const result = schema['~standard'].validate(undefined);
+    if (!(result instanceof Promise)) return result.issues === undefined;
+    result.catch(() => {});
+  } catch {
+    // A schema that throws accepts nothing less than what it was made for.
+  }
+  return false;
 }
 
 const pathSchemas: Readonly<Record<string, JsonSchema>> = {

@@ -88,8 +88,13 @@ export function endpoint<const D extends EndpointDefinition, P = Record<never, n
         'query',
         issues,
       );
-      const headers = await check(definition.headers, () => headerObject(request), 'header', issues);
-      const body = await check(definition.body, () => request.json(), 'body', issues);
+      const headers = await check(
+        definition.headers,
+        () => coerce(headerObject(request), definition.headers),
+        'header',
+        issues,
+      );
+      const body = await check(definition.body, () => jsonBody(request, definition.body), 'body', issues);
       if (issues.length > 0)
         return problem({ status: 422, title: 'The request is not valid', errors: issues });
       const given = await handler({ request, query, headers, body } as EndpointInput<D>, params);
@@ -126,6 +131,18 @@ async function check(
     });
   }
   return undefined;
+}
+
+/** Undefined where the schema allows that nothing is sent. */
+async function jsonBody(request: HttpRequest, schema: Schema | undefined): Promise<unknown> {
+  if (
+    request.contentType === null &&
+    schema !== undefined &&
+    (await request.body()).length === 0 &&
+    (await schema['~standard'].validate(undefined)).issues === undefined
+  )
+    return undefined;
+  return await request.json();
 }
 
 /** Names with one value as text, with several as array; turned into numbers and booleans where the schema says so. */

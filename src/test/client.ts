@@ -114,17 +114,26 @@ export class Client {
       redirects.push({ url, status: head.status });
       if (redirects.length > 20)
         throw fault('SBY_TEST_TOO_MANY_REDIRECTS', { chain: redirects.map((one) => one.url) });
-      const target = new URL(location, `http://${this.#options.host ?? 'testserver'}${url}`);
+      const host = exchange.scope.headers.find((header) => header[0] === 'host')?.[1] ?? 'testserver';
+      const target = new URL(location, `${exchange.scope.scheme}://${host}${url}`);
+      target.hash = '';
       const keep = head.status === 307 || head.status === 308;
-      const { headers, secure, rootPath, ...payload } = options;
+      const { headers, secure: _, rootPath, ...payload } = options;
       const common = {
-        ...(headers ? { headers } : {}),
+        // A host that was asked for by header is not the host that the redirect leads to.
+        ...(headers
+          ? {
+              headers: Object.fromEntries(
+                Object.entries(headers).filter(([n]) => n.toLowerCase() !== 'host'),
+              ),
+            }
+          : {}),
         ...(rootPath ? { rootPath } : {}),
-        ...(target.protocol === 'https:' ? { secure: true } : secure === undefined ? {} : { secure }),
+        secure: target.protocol === 'https:',
       };
       step = {
         method: keep || step.method === 'HEAD' ? step.method : 'GET',
-        path: target.pathname + target.search,
+        path: target.href,
         options: keep ? { ...payload, ...common, query: {} } : common,
       };
     }

@@ -61,10 +61,12 @@ export class CookieStore implements Iterable<[name: string, value: string]> {
           cookie.secure = true;
           break;
         case 'max-age':
-          cookie.expires = Date.now() + Number(value) * 1000;
+          // RFC 6265 5.2: an attribute that cannot be read is as if it were not there.
+          if (/^-?\d+$/.test(value)) cookie.expires = Date.now() + Number(value) * 1000;
           break;
         case 'expires':
-          if (cookie.expires === Number.POSITIVE_INFINITY) cookie.expires = Date.parse(value);
+          if (cookie.expires === Number.POSITIVE_INFINITY && !Number.isNaN(Date.parse(value)))
+            cookie.expires = Date.parse(value);
           break;
       }
     }

@@ -253,3 +253,64 @@ test('what does not fit does not compile', () => {
   path('x/<int:id>/', textual);
   assert.ok(openApiDocument(app.resolver, { title: 'x', version: '1' }));
 });
+
+test('text of a query and of headers: dates, nullable numbers and lists, literals, beside what JSON Schema cannot say', async () => {
+  const seen = endpoint(
+    {
+      query: z.object({
+        since: z.coerce.date(),
+        page: z.number(),
+        below: z.number().nullable().optional(),
+        ids: z.array(z.number()).nullable().optional(),
+        size: z.union([z.literal(1), z.literal(2)]).optional(),
+        word: z.union([z.string(), z.number()]).optional(),
+      }),
+      headers: z.object({ 'x-limit': z.number().optional() }),
+      response: z.object({ since: z.date(), seen: z.unknown() }),
+    },
+    ({ query: { since, ...rest }, headers }) => ({ since, seen: { ...rest, ...headers } }),
+  );
+  const own = [path('seen/', seen), include('', openApiUrls({ title: 'x', version: '1' }))] as const;
+  const other = new Client(createApp({ debug: false, urls: own }));
+  const response = await other.get('/seen/?since=2026-01-02&page=3&below=4&ids=5&ids=6&size=2&word=7', {
+    headers: { 'x-limit': '8' },
+  });
+  assert.deepEqual(response.json(), {
+    since: '2026-01-02T00:00:00.000Z',
+    seen: { page: 3, below: 4, ids: [5, 6], size: 2, word: '7', 'x-limit': 8 },
+  });
+  const document = (await other.get('/openapi.json')).json<{
+    paths: {
+      '/seen/': {
+        get: {
+          parameters: { name: string; schema: unknown }[];
+          responses: { 200: { content: { 'application/json': { schema: { properties: unknown } } } } };
+        };
+      };
+    };
+  }>();
+  const { parameters, responses } = document.paths['/seen/'].get;
+  const date = { type: 'string', format: 'date-time' };
+  assert.deepEqual(parameters.find(({ name }) => name === 'since')?.schema, date);
+  assert.deepEqual(responses[200].content['application/json'].schema.properties, {
+    since: date,
+    seen: {},
+  });
+  const checked = await new Validator().validate(structuredClone(document));
+  assert.equal(checked.valid, true, JSON.stringify(checked.errors));
+});
+
+test('a body that may be left out', async () => {
+  const greet = endpoint({ body: z.object({ name: z.string() }).optional() }, ({ body }) => ({
+    hello: body?.name ?? 'you',
+  }));
+  const own = [path('greet/', greet), include('', openApiUrls({ title: 'x', version: '1' }))] as const;
+  const other = new Client(createApp({ debug: false, urls: own }));
+  assert.deepEqual((await other.post('/greet/')).json(), { hello: 'you' });
+  assert.deepEqual((await other.post('/greet/', { json: { name: 'Aki' } })).json(), { hello: 'Aki' });
+  assert.equal((await other.post('/greet/', { form: { name: 'Aki' } })).status, 415);
+  const document = (await other.get('/openapi.json')).json<{
+    paths: Record<string, { post: { requestBody: { required: boolean } } }>;
+  }>();
+  assert.equal(document.paths['/greet/']?.post.requestBody.required, false);
+});

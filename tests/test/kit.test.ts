@@ -145,3 +145,39 @@ test('a client that closes leaves the transaction of its test alone', async () =
   })();
   await app.databases.close();
 });
+
+test('Client follows a redirect to the host and scheme it names; a cookie with an unreadable expiry is kept', async () => {
+  const app = createApp({
+    debug: false,
+    allowedHosts: ['*'],
+    urls: [
+      path(
+        'away/',
+        () => new Response(null, { status: 302, headers: { location: 'https://soba.example/here/' } }),
+      ),
+      path(
+        'down/',
+        () => new Response(null, { status: 302, headers: { location: 'http://testserver/here/' } }),
+      ),
+      path('relative/', () => new Response(null, { status: 302, headers: { location: '/here/?a=1#top' } })),
+      path('here/', (request) => {
+        const host = request.scope.headers.find(([name]) => name === 'host')?.[1];
+        return new Response(
+          `${request.scope.scheme}://${host}${request.scope.path}?${request.scope.queryString}`,
+        );
+      }),
+    ],
+  });
+  await using client = new Client(app, { follow: true });
+  assert.equal((await client.get('/away/')).text, 'https://soba.example/here/?');
+  assert.equal(
+    (await client.get('/away/', { headers: { host: 'first.example' } })).text,
+    'https://soba.example/here/?',
+  );
+  assert.equal((await client.get('/down/', { secure: true })).text, 'http://testserver/here/?');
+  assert.equal((await client.get('/relative/', { secure: true })).text, 'https://testserver/here/?a=1');
+
+  client.cookies.take('a=1; max-age=soon; expires=tomorrow or so');
+  client.cookies.take('b=2; max-age=0');
+  assert.deepEqual([...client.cookies], [['a', '1']]);
+});
