@@ -16,4 +16,16 @@ export default [
       { text: 'milliseconds, from source', metric: 'ms', of: 'sobaya serve, from source', atMost: 250 },
     ],
   },
+  {
+    name: 'cli: cold start of the soba shop, from sobaya serve to its first page',
+    sides: [
+      { name: 'shop, as published', module, options: 'shop as published' },
+      { name: 'shop, from source', module, options: 'shop from source' },
+      { name: 'bare application', module, options: 'published' },
+    ],
+    goals: [
+      { text: 'milliseconds, as published', metric: 'ms', of: 'shop, as published', atMost: 400 },
+      { text: 'milliseconds, from source', metric: 'ms', of: 'shop, from source', atMost: 400 },
+    ],
+  },
 ] satisfies Case[];

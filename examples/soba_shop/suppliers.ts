@@ -3,7 +3,6 @@
  * They run in a thread of their own, as real ones run elsewhere: the blocking way of asking brings this thread to a
  * halt, and the suppliers must not halt with it.
  */
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
@@ -44,6 +43,8 @@ export async function startSuppliers(): Promise<SupplierSite> {
 }
 
 if (!isMainThread && workerData === 'suppliers') {
+  // Here, not above: the thread of the shop itself has no need of it, and it takes a while to load.
+  const { createServer } = await import('node:http');
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://suppliers');
     const supplier = suppliers.find(({ id }) => url.pathname === `/${id}/price`);

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from '../asgi/status/index.ts';
 import { isSobayaError } from '../errors/index.ts';
 import { type AnyResponse, type HttpRequest, HttpResponse, RequestVar, type View } from '../http/index.ts';
 import type { Leaf } from '../urls/index.ts';

@@ -5,6 +5,7 @@ import {
   fromWebResponse,
   HttpResponseNoContent,
   HttpResponseNotAllowed,
+  isResponse,
 } from './response.ts';
 import type { View, ViewResult } from './view.ts';
 
@@ -99,7 +100,9 @@ export function onResponse<V extends SomeView>(
   change: (response: AnyResponse, request: HttpRequest) => AnyResponse | void,
 ): V {
   const apply = (response: AnyResponse | Response, request: HttpRequest): AnyResponse => {
-    const made = response instanceof Response ? fromWebResponse(response) : response;
+    // In this order: to name the global Response makes Node load its fetch.
+    const made =
+      isResponse(response) || !(response instanceof Response) ? response : fromWebResponse(response);
     return change(made, request) ?? made;
   };
   return wrap(view, (request, params) => {

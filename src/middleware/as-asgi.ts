@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from '../asgi/status/index.ts';
 import type { Application, HttpScope, Receive, Send, SendEvent } from '../asgi/index.ts';
 import { type Context, createTask, currentContext, runInContext, until } from '../asyncio/index.ts';
 import { isSobayaError } from '../errors/index.ts';

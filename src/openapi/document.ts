@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from '../asgi/status/index.ts';
 import { viewMethods } from '../http/index.ts';
 import type { Leaf, Resolver } from '../urls/index.ts';
 import { type EndpointDefinition, endpointDefinition, type Method, type Schema } from './endpoint.ts';

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from '../asgi/status/index.ts';
 import type { HttpError } from '../errors/index.ts';
 import { HttpResponse } from '../http/index.ts';
 

@@ -46,7 +46,7 @@ export async function render(
   return await templates.response(request, template, data, rest);
 }
 
-/** The hidden field with the CSRF token for forms: `new Templates({ csrfField: csrfInput })` makes it `{% csrf_token %}`. */
+/** The hidden field with the CSRF token for forms; what `{% csrf_token %}` writes in templates. */
 export function csrfInput(request: object): SafeString {
   return markSafe(
     `<input type="hidden" name="csrfmiddlewaretoken" value="${csrfToken(request as HttpRequest)}">`,

@@ -25,7 +25,7 @@ import {
   staticFiles,
 } from 'sobaya/middleware';
 import { serve, silentLog } from 'sobaya/server';
-import { Client } from 'sobaya/test';
+import { Client, virtualClock } from 'sobaya/test';
 
 const folder = mkdtempSync(join(tmpdir(), 'sobaya-alone-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -125,6 +125,7 @@ const each: Record<string, () => Promise<void>> = {
 for (const [name, check] of Object.entries(each)) test(`${name}, alone around an ASGI application`, check);
 
 test('an application that is too slow is cancelled, and one that has begun goes on', async () => {
+  using _clock = virtualClock();
   let cancelled = false;
   const slow: Application = async (scope, _receive, send) => {
     if (scope.type !== 'http') return;
@@ -133,14 +134,14 @@ test('an application that is too slow is cancelled, and one that has begun goes 
         await send({ type: 'http.response.start', status: 200, headers: [] });
         await send({ type: 'http.response.body', body: Buffer.from('soba'), moreBody: true });
       }
-      await sleep(scope.path === '/begun/' ? 60 : 60_000);
+      await sleep(scope.path === '/begun/' ? 120_000 : 60_000);
       await send({ type: 'http.response.body', body: Buffer.from(' udon'), moreBody: false });
     } catch (error) {
       cancelled = true;
       throw error;
     }
   };
-  const app = new Client(asAsgi(slow, [requestTimeout(30)]), { raiseErrors: false });
+  const app = new Client(asAsgi(slow, [requestTimeout(30_000)]), { raiseErrors: false });
   assert.equal((await app.get('/begun/')).text, 'soba udon');
   assert.equal((await app.get('/')).status, 503);
   assert.equal(cancelled, true);

@@ -8,7 +8,6 @@ import { Client } from 'sobaya/test';
 import { Redis } from '../support/redis.ts';
 
 const redis = await Redis.open();
-after(() => redis?.close());
 
 function limited(options: Parameters<typeof rateLimit>[0]): Client {
   return new Client(
@@ -18,6 +17,11 @@ function limited(options: Parameters<typeof rateLimit>[0]): Client {
 
 describe('rateLimit with Redis', { skip: redis === null ? 'no Redis at 127.0.0.1:6379' : false }, () => {
   const prefix = `sobaya:test:${randomUUID()}:`;
+  after(async () => {
+    const keys = (await redis!.sendCommand(['KEYS', `${prefix}*`])) as string[];
+    await redis!.sendCommand(['DEL', ...keys]);
+    redis!.close();
+  });
 
   test('two applications count together, and a key goes when its bucket is full again', async () => {
     const store = (): RedisRateStore => new RedisRateStore(redis!, prefix);

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module';
 import type { SecureContextOptions } from 'node:tls';
-import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
+import type { buildConnector, Dispatcher } from 'undici';
 import { fault } from '../../errors/index.ts';
 import { failed } from '../faults.ts';
 import { Inbox } from '../inbox.ts';
@@ -28,9 +29,15 @@ export interface HttpTransportOptions {
   readonly socketPath?: string;
 }
 
+const require = createRequire(import.meta.url);
+/** At the first request: its hundred modules are a third of what an application with a client takes to start. */
+const undici = (): typeof import('undici') => require('undici') as typeof import('undici');
+
 /** Requests over the network: undici's pools underneath. */
 export class HttpTransport implements Transport {
-  readonly #dispatcher: Dispatcher;
+  readonly #connect: () => Dispatcher;
+  #dispatcher: Dispatcher | null = null;
+  #closed = false;
   readonly #connectTimeout: number;
   readonly #speaksHttp2 = new Set<string>();
 
@@ -59,15 +66,20 @@ export class HttpTransport implements Transport {
       bodyTimeout: 0,
       connect,
     };
-    this.#dispatcher =
-      options.proxy === undefined
-        ? new Agent(http2 ? { ...pool, connect: this.#noticingHttp2(connect) } : pool)
-        : new ProxyAgent({ ...pool, uri: options.proxy, requestTls: connect, proxyTls: connect });
+    const { proxy } = options;
+    this.#connect = () => {
+      const { Agent, ProxyAgent } = undici();
+      if (proxy !== undefined)
+        return new ProxyAgent({ ...pool, uri: proxy, requestTls: connect, proxyTls: connect });
+      return new Agent(http2 ? { ...pool, connect: this.#noticingHttp2(connect) } : pool);
+    };
+    // A proxy's address that is none is refused here, not at the first request.
+    if (proxy !== undefined) this.#dispatcher = this.#connect();
   }
 
   /** Connects as usual, and remembers which origins chose HTTP/2. */
   #noticingHttp2(options: object): buildConnector.connector {
-    const connector = buildConnector({ ...options, allowH2: true });
+    const connector = undici().buildConnector({ ...options, allowH2: true });
     return (target, callback) =>
       connector(target, (...result) => {
         const [, socket] = result;
@@ -85,6 +97,8 @@ export class HttpTransport implements Transport {
       call.onEarlyEnd((error) => exchange.abort(error));
       const { url, body } = request;
       try {
+        if (this.#closed) throw failed('SBY_CLIENT_CLOSED', { request: call.request });
+        this.#dispatcher ??= this.#connect();
         this.#dispatcher.dispatch(
           {
             origin: url.origin,
@@ -105,8 +119,9 @@ export class HttpTransport implements Transport {
     });
   }
 
-  close(): Promise<void> {
-    return this.#dispatcher.destroy();
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#dispatcher?.destroy();
   }
 }
 

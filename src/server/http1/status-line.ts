@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from '../../asgi/status/index.ts';
 
 const lines: string[] = [];
 
