@@ -73,8 +73,6 @@ export class HttpTransport implements Transport {
         return new ProxyAgent({ ...pool, uri: proxy, requestTls: connect, proxyTls: connect });
       return new Agent(http2 ? { ...pool, connect: this.#noticingHttp2(connect) } : pool);
     };
-    // A proxy's address that is none is refused here, not at the first request.
-    if (proxy !== undefined) this.#dispatcher = this.#connect();
   }
 
   /** Connects as usual, and remembers which origins chose HTTP/2. */
