@@ -1,5 +1,5 @@
-import { STATUS_CODES } from '../asgi/status/index.ts';
 import type { Application, HttpScope, Receive, Send, SendEvent } from '../asgi/index.ts';
+import { STATUS_CODES } from '../asgi/status/index.ts';
 import { type Context, createTask, currentContext, runInContext, until } from '../asyncio/index.ts';
 import { isSobayaError } from '../errors/index.ts';
 import {
