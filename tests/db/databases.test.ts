@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gather } from 'sobaya/asyncio';
 import { atomic, Databases, executorFor, StatementShape } from 'sobaya/db';
+import { serverOrSkip } from './support/postgres.ts';
 
 async function onFile(fn: (databases: Databases) => Promise<void>, inline = 'never'): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'sobaya-db-'));
@@ -114,3 +115,25 @@ test('a lane that forgets its statements, as it knows too many, goes on answerin
     await databases.close();
   }
 });
+
+for (const driver of ['sobaya', 'pg'] as const) {
+  const server = serverOrSkip(`reopen_${driver}`);
+  test(`PostgreSQL that was closed can be opened again, driver ${driver}`, {
+    skip: server.skip,
+  }, async () => {
+    const url = await server.url();
+    const databases = new Databases({ default: { engine: 'postgresql', url, driver } });
+    try {
+      for (let round = 0; round < 3; round++) {
+        await databases.open();
+        const { rows } = await databases.get().execute('SELECT 1');
+        assert.equal(rows.length, 1);
+        await databases.close();
+        await assert.rejects(databases.get().execute('SELECT 1'), { code: 'SBY_DB_CLOSED' });
+      }
+    } finally {
+      await databases.close();
+      await server.drop();
+    }
+  });
+}

@@ -67,15 +67,20 @@ function execute<T>(
 
 /** PostgreSQL through the client of our own: shared pipelined connections, one for each transaction. */
 export class NativePostgresBackend extends PostgresBase implements Backend {
-  readonly #pool: Pool;
+  #pool: Pool;
 
   constructor(alias: string, options: PostgresOptions) {
     super(alias, options);
+    this.#pool = this.#make();
+  }
+
+  #make(): Pool {
+    const { options } = this;
     const { size, queue, timeout } = options.pool ?? {};
     const settings: Record<string, string | number> = { TimeZone: 'UTC', IntervalStyle: 'postgres' };
     if (options.statementTimeout !== undefined)
       settings['statement_timeout'] = Math.trunc(options.statementTimeout);
-    this.#pool = new Pool({
+    const pool = new Pool({
       url: options.url,
       applicationName: options.applicationName ?? 'sobaya',
       size,
@@ -85,7 +90,8 @@ export class NativePostgresBackend extends PostgresBase implements Backend {
       settings,
       types,
     });
-    this.#pool.translate = this.#translate;
+    pool.translate = this.#translate;
+    return pool;
   }
 
   /** What the ORM calls an error of the client. */
@@ -120,6 +126,8 @@ export class NativePostgresBackend extends PostgresBase implements Backend {
 
   async open(): Promise<void> {
     if (this.state === 'open') return;
+    // A pool that was closed stays so; databases may be opened again.
+    if (this.state === 'closed') this.#pool = this.#make();
     try {
       await this.#pool.open();
     } catch (error) {
