@@ -6,6 +6,9 @@ interface SuperBlock {
   super(): Iterator<unknown>;
 }
 
+/** More than any page nests; a tree of comments 100 deep takes 200. */
+const MAX_DEPTH = 300;
+
 /** Own data, and getters that a class declares; never methods, never what every object inherits. */
 function readable(target: object, key: PropertyKey): unknown {
   if (Object.hasOwn(target, key)) return (target as Record<PropertyKey, unknown>)[key];
@@ -27,6 +30,22 @@ function readable(target: object, key: PropertyKey): unknown {
  * `last`. They cannot call methods, so no template deletes a row, and cannot reach constructors or prototypes.
  */
 export class TemplateContext extends Context {
+  #depth = 0;
+
+  // Loops, includes and layouts push; without a limit, a template that includes itself fills the memory.
+  override push(scope: object): number {
+    const length = super.push(scope);
+    this.#checkDepth(length);
+    return length;
+  }
+
+  #checkDepth(length: number): void {
+    if (this.#depth + length > MAX_DEPTH)
+      throw new Error(
+        `more than ${MAX_DEPTH} templates and loops inside each other: does it include itself?`,
+      );
+  }
+
   override readProperty(target: unknown, key: unknown): never {
     // Drops are the engine's own, such as forloop.
     if (target instanceof Drop && !('superBlockRender' in target))
@@ -35,12 +54,15 @@ export class TemplateContext extends Context {
   }
 
   override spawn(scope: object = {}): TemplateContext {
-    return new TemplateContext(
+    const inner = new TemplateContext(
       scope,
       this.opts,
       { sync: this.sync, globals: this.globals, strictVariables: this.strictVariables },
       { renderLimit: this.renderLimit, memoryLimit: this.memoryLimit, liquid: this.liquid as never },
     );
+    inner.#depth = this.#depth + 1;
+    inner.#checkDepth(0);
+    return inner;
   }
 }
 

@@ -64,6 +64,8 @@ export class Templates {
       lenientIf: true,
       // Empty text and zero are false, as in Django and JavaScript; Liquid itself takes them for true.
       jsTruthy: true,
+      // Elements of ranges and characters of filters in one rendering: (1..n) with somebody else's n is a bomb.
+      memoryLimit: 2e7,
       globals: { ...options.globals },
     });
     install(this.#engine);

@@ -24,14 +24,18 @@ export class Lifespan {
     const receive = (): Promise<ReceiveEvent> =>
       asked++ === 0 ? Promise.resolve({ type: 'lifespan.startup' }) : toStop.promise;
     const send = async (event: SendEvent): Promise<void> => {
-      if (event.type === 'lifespan.startup.complete') begin.resolve();
-      else if (event.type === 'lifespan.startup.failed')
+      if (event.type === 'lifespan.startup.complete') {
+        complete = true;
+        begin.resolve();
+      } else if (event.type === 'lifespan.startup.failed')
         begin.reject(fault('SBY_TEST_LIFESPAN', { phase: 'start', message: event.message ?? '' }));
       else if (event.type === 'lifespan.shutdown.complete') end.resolve();
       else if (event.type === 'lifespan.shutdown.failed')
         end.reject(fault('SBY_TEST_LIFESPAN', { phase: 'stop', message: event.message ?? '' }));
     };
     let supported = true;
+    let complete = false;
+    end.promise.catch(() => {});
     const running = (async () =>
       this.#app(
         { type: 'lifespan', asgi: { version: '3.0', specVersion: '2.0' }, state: this.state },
@@ -42,7 +46,9 @@ export class Lifespan {
         begin.resolve();
         end.resolve();
       },
-      () => {
+      (error: unknown) => {
+        // After start-up it is no word about lifespan, but an error of the application.
+        if (complete) end.reject(error);
         // ASGI: an exception here says that lifespan is not supported.
         supported = false;
         begin.resolve();

@@ -276,3 +276,41 @@ test('each rendering is told on sobaya:templates.render', async () => {
   assert.equal(told[0]?.name, 'a.html');
   assert.equal(told[0]?.bytes, 3);
 });
+
+test('templates that include themselves, and ranges without an end, are errors at their line', async () => {
+  const files = {
+    'include.html': 'x\n{% include "include.html" %}',
+    'render.html': 'x\n{% render "render.html" %}',
+    'a.html': '{% layout "b.html" %}',
+    'b.html': '{% layout "a.html" %}',
+    'tree.html':
+      '<li>{{ node.name }}{% if node.children %}<ul>{% for child in node.children %}{% render "tree.html", node: child %}{% endfor %}</ul>{% endif %}</li>',
+    'down.html': '{{ n }} {% if n > 0 %}{% assign n = n | minus: 1 %}{% include "down.html" %}{% endif %}',
+  };
+  for (const debug of [true, false]) {
+    const engine = templates(files, { debug });
+    for (const [name, at] of [
+      ['include.html', /include\.html:2:1/],
+      ['render.html', /render\.html:2:1/],
+      ['a.html', /[ab]\.html:1:1/],
+    ] as const)
+      await assert.rejects(engine.render(name), (error: Error & { code: string }) => {
+        assert.equal(error.code, 'SBY_TEMPLATES_RENDER');
+        assert.match(
+          error.message,
+          /more than 300 templates and loops inside each other: does it include itself\?/,
+        );
+        assert.match(error.message, at);
+        return true;
+      });
+    // What ends is rendered, 100 deep.
+    let node: object = { name: 'leaf', children: null };
+    for (let depth = 0; depth < 100; depth++) node = { name: 'n', children: [node] };
+    assert.equal((await engine.render('tree.html', { node })).match(/<li>/g)?.length, 101);
+    assert.match(await engine.render('down.html', { n: 100 }), /^100 99 .* 0 $/);
+  }
+  await assert.rejects(render('{% for i in (1..n) %}{{ i }}{% endfor %}', { n: 999_999_999 }), {
+    code: 'SBY_TEMPLATES_RENDER',
+    message: /limit exceeded/,
+  });
+});

@@ -181,3 +181,14 @@ test('Client follows a redirect to the host and scheme it names; a cookie with a
   client.cookies.take('b=2; max-age=0');
   assert.deepEqual([...client.cookies], [['a', '1']]);
 });
+
+test('an application that fails while it stops is an error of close()', async () => {
+  const client = new Client(async (_scope, receive, send) => {
+    await receive();
+    await send({ type: 'lifespan.startup.complete' });
+    await receive();
+    throw new Error('while stopping');
+  });
+  await client.start();
+  await assert.rejects(client.close(), /while stopping/);
+});
