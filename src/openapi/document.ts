@@ -40,7 +40,7 @@ export function openApiDocument(resolver: Resolver, info: OpenApiInfo): OpenApiD
 class Builder {
   readonly #info: OpenApiInfo;
   readonly #paths = new Map<string, Record<string, unknown>>();
-  readonly #schemas = new Map<string, JsonSchema>();
+  readonly #schemas = new Map<string, JsonSchema>([['Problem', problemSchema]]);
   readonly #ids = new Set<string>();
   readonly #tags = new Set<string>();
 
@@ -106,6 +106,7 @@ class Builder {
       ...(definition.description === undefined ? {} : { description: definition.description }),
       ...(definition.tags === undefined ? {} : { tags: definition.tags }),
       ...(definition.deprecated ? { deprecated: true } : {}),
+      ...(definition.security === undefined ? {} : { security: definition.security }),
       ...(parameters.length === 0 ? {} : { parameters }),
       ...(definition.body === undefined
         ? {}
@@ -158,7 +159,9 @@ class Builder {
   }
 
   /** Without dialect and definitions of its own: a $ref inside would point into the whole document. */
-  #plain(schema: Schema, side: 'input' | 'output', name: string): JsonSchema {
+  #plain(schema: Schema, side: 'input' | 'output', wanted: string): JsonSchema {
+    // OpenAPI 3.1, 4.8.7: keys of components have these characters only; an operationId may have others.
+    const name = wanted.replace(/[^\w.-]+/g, '_');
     const json = jsonSchemaOf(schema, side, this.#info.convert);
     if (json === null) return {};
     const {
@@ -203,7 +206,7 @@ class Builder {
       ...(this.#tags.size === 0 ? {} : { tags: [...this.#tags].map((name) => ({ name })) }),
       paths: Object.fromEntries(this.#paths),
       components: {
-        schemas: { ...Object.fromEntries(this.#schemas), Problem: problemSchema },
+        schemas: Object.fromEntries(this.#schemas),
         ...(securitySchemes === undefined ? {} : { securitySchemes }),
       },
     };

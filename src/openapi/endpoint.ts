@@ -32,6 +32,8 @@ export interface EndpointDefinition {
   readonly tags?: readonly string[];
   readonly operationId?: string;
   readonly deprecated?: boolean;
+  /** How requests prove who they are, where it differs from the whole API: `[{ bearer: [] }]`, or `[]` for nothing at all. Told, not enforced. */
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   /** Other answers, by status: their description, or a schema of their JSON. */
   readonly responses?: Readonly<Record<number, string | Schema>>;
 }

@@ -314,3 +314,55 @@ test('a body that may be left out', async () => {
   }>();
   assert.equal(document.paths['/greet/']?.post.requestBody.required, false);
 });
+
+test('a schema of our own called Problem, operation ids with slashes, security of one endpoint', async () => {
+  const own = endpoint(
+    {
+      operationId: 'trees/plant it',
+      body: Tree,
+      response: z.object({ knots: z.number() }).meta({ title: 'Problem' }),
+      security: [{ bearer: [] }],
+    },
+    () => ({ knots: 1 }),
+  );
+  const again = endpoint(
+    { operationId: 'trees/plant it', method: 'PUT', body: Tree, security: [] },
+    () => null,
+  );
+  const app = createApp({
+    debug: false,
+    urls: [
+      path('plant/', methods({ POST: own, PUT: again })),
+      include(
+        '',
+        openApiUrls({
+          title: 'x',
+          version: '1',
+          securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+        }),
+      ),
+    ],
+  });
+  const document = (await new Client(app).get('/openapi.json')).json<{
+    paths: Record<
+      string,
+      Record<
+        'post' | 'put',
+        {
+          operationId: string;
+          security: unknown;
+          responses: { 200: { content: { 'application/json': { schema: { properties: object } } } } };
+        }
+      >
+    >;
+    components: { schemas: Record<string, { description?: string }> };
+  }>();
+  const { post, put } = document.paths['/plant/'] ?? assert.fail('no path');
+  assert.deepEqual([post.operationId, put.operationId], ['trees/plant it', 'trees/plant it_2']);
+  assert.deepEqual([post.security, put.security], [[{ bearer: [] }], []]);
+  assert.deepEqual(Object.keys(post.responses[200].content['application/json'].schema.properties), ['knots']);
+  assert.equal(document.components.schemas['Problem']?.description, 'Problem details (RFC 9457)');
+  for (const name of Object.keys(document.components.schemas)) assert.match(name, /^[\w.-]+$/);
+  const checked = await new Validator().validate(structuredClone(document));
+  assert.equal(checked.valid, true, JSON.stringify(checked.errors));
+});
