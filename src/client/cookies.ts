@@ -125,12 +125,26 @@ export class CookieJar {
       const last = url.pathname.lastIndexOf('/');
       path = last <= 0 ? '/' : url.pathname.slice(0, last);
     }
+    // RFC 6265bis 5.7: who can write into a plain connection must not replace what came over TLS.
+    if (url.protocol !== 'https:' && this.#shadowsSecure(name, domain, path)) return;
     const key = `${domain}\n${path}\n${name}`;
     const created = this.#cookies.get(key)?.created ?? ++this.#counter;
     this.#cookies.delete(key);
     if (expires <= Date.now()) return;
     this.#cookies.set(key, { name, value, domain, hostOnly, path, secure, expires, created });
     this.#trim(domain);
+  }
+
+  #shadowsSecure(name: string, domain: string, path: string): boolean {
+    const now = Date.now();
+    return [...this.#cookies.values()].some(
+      (cookie) =>
+        cookie.secure &&
+        cookie.name === name &&
+        cookie.expires > now &&
+        (domainMatches(domain, cookie.domain) || domainMatches(cookie.domain, domain)) &&
+        pathMatches(path, cookie.path),
+    );
   }
 
   #trim(domain: string): void {

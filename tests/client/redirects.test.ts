@@ -130,3 +130,13 @@ test('the jar follows RFC 6265', () => {
   assert.equal(at('https://shop.test/'), 'wide=9; __Host-id=1; s=1');
   assert.equal(at('http://shop.test/'), 'wide=9');
 });
+
+test('a plain connection cannot replace or shadow a secure cookie', () => {
+  const jar = new CookieJar();
+  jar.store(new URL('https://soba.example/'), ['sid=good; Secure; Path=/']);
+  jar.store(new URL('http://soba.example/'), ['sid=evil; Path=/', 'sid=evil; Path=/shop', 'other=1; Path=/']);
+  jar.store(new URL('http://a.soba.example/'), ['sid=evil; Domain=soba.example; Path=/', 'sid=; Max-Age=0']);
+  assert.equal(jar.header(new URL('https://soba.example/shop/')), 'sid=good; other=1');
+  jar.store(new URL('https://soba.example/'), ['sid=new; Secure; Path=/']);
+  assert.equal(jar.get('https://soba.example/', 'sid'), 'new');
+});
