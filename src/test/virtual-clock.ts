@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { type Clock, setClock } from '../asyncio/index.ts';
 
 export interface VirtualClockOptions {
@@ -18,12 +18,26 @@ interface VirtualTimer {
 }
 
 /** Resources of Node that say nothing about work under way. */
-const idleResources = new Set(['Timeout', 'Immediate', 'TTYWrap', 'PipeWrap', 'TCPServerWrap', 'SignalWrap']);
+const idleResources = new Set([
+  'Timeout',
+  'Immediate',
+  'TTYWrap',
+  'PipeWrap',
+  'TCPServerWrap',
+  'SignalWrap',
+  // Output on its way; what is written to a socket has the socket itself.
+  'WriteWrap',
+]);
 
-function workUnderWay(): number {
-  let count = 0;
-  for (const name of process.getActiveResourcesInfo()) if (!idleResources.has(name)) count++;
-  return count;
+/** Work of Node's thread pool. What is asked for by promises (node:fs/promises) is in no list of active resources. */
+const poolWork = /^(?:FSREQ|FILEHANDLECLOSEREQ|GETADDRINFO|GETNAMEINFO|QUERYWRAP)|REQUEST$/;
+
+/** Resources of Node that may be work under way, by kind. */
+function resources(): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of process.getActiveResourcesInfo())
+    if (!idleResources.has(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
 }
 
 /**
@@ -40,14 +54,22 @@ export class VirtualClock implements Clock, Disposable {
   #timers: VirtualTimer[] = [];
   readonly #auto: boolean;
   readonly #patience: number;
-  readonly #baseline: number;
+  readonly #pooled = new Set<number>();
+  readonly #hook = createHook({
+    init: (id, type) => void (poolWork.test(type) && this.#pooled.add(id)),
+    after: (id) => void this.#pooled.delete(id),
+    destroy: (id) => void this.#pooled.delete(id),
+  });
+  /** What was there before; what has ended since is taken from it, or it would hide as much that is new. */
+  readonly #baseline: Map<string, number>;
   readonly #before: Clock | null;
   #restoreGlobals: (() => void) | null = null;
 
   constructor(options: VirtualClockOptions = {}) {
     this.#auto = options.auto ?? true;
     this.#patience = options.patience ?? 50;
-    this.#baseline = workUnderWay();
+    this.#baseline = resources();
+    this.#hook.enable();
     this.#before = setClock(this);
     if (options.globals === true) this.#restoreGlobals = replaceGlobals(this);
   }
@@ -102,11 +124,20 @@ export class VirtualClock implements Clock, Disposable {
       const before = this.#activity;
       await new Promise<void>((resolve) => realImmediate(resolve));
       quiet = this.#activity === before ? quiet + 1 : 0;
-      if (quiet >= 2 && workUnderWay() > this.#baseline && performance.now() < impatient) {
+      if (quiet >= 2 && this.#workUnderWay() && performance.now() < impatient) {
         await new Promise<void>((resolve) => realTimeout(resolve, 1));
         quiet = 0;
       }
     }
+  }
+
+  #workUnderWay(): boolean {
+    if (this.#pooled.size > 0) return true;
+    const counts = resources();
+    for (const [name, before] of this.#baseline)
+      if ((counts.get(name) ?? 0) < before) this.#baseline.set(name, counts.get(name) ?? 0);
+    for (const [name, count] of counts) if (count > (this.#baseline.get(name) ?? 0)) return true;
+    return false;
   }
 
   #fire(): void {
@@ -131,6 +162,7 @@ export class VirtualClock implements Clock, Disposable {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#hook.disable();
     this.#restoreGlobals?.();
     setClock(this.#before);
   }

@@ -5,7 +5,16 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { checkpoint, createTask, openInspection, type Task, type TreeNode } from 'sobaya/asyncio';
+import {
+  checkpoint,
+  createTask,
+  gather,
+  inspectProcesses,
+  openInspection,
+  sleepForever,
+  type Task,
+  type TreeNode,
+} from 'sobaya/asyncio';
 import { execute } from 'sobaya/cli';
 
 const runtime = mkdtempSync(join(tmpdir(), 'sobaya-ps-'));
@@ -172,4 +181,56 @@ test('tasks that wait for each other are named', async () => {
   );
   first.cancel();
   second.cancel();
+});
+
+test('very many tasks are told in slices, up to a number, and a stranger who does not read keeps nobody', async () => {
+  const many = createTask(
+    () => gather(...Array.from({ length: 30_000 }, (_, index) => () => sleepForever().then(() => index))),
+    { name: 'many' },
+  );
+  const own = await openInspection({ name: 'crowd' });
+  const idle = connect(own.path);
+  idle.on('error', () => {});
+  idle.pause();
+  await new Promise((resolve) => idle.once('connect', resolve));
+  let turns = 0;
+  let looking = true;
+  const count = (): void => {
+    turns++;
+    if (looking) setImmediate(count);
+  };
+  count();
+  const [found] = await inspectProcesses(process.pid);
+  looking = false;
+  const report = found?.report;
+  assert.ok(report);
+  assert.equal(report.deadlocks, null);
+  const shown = JSON.stringify(report.tree).split('"kind":"task"').length - 1;
+  assert.ok(shown > 15_000 && shown <= 20_000, `${shown} tasks`);
+  assert.equal(report.elided, 30_001 - shown);
+  assert.ok(turns > 10, `the loop turned ${turns} times meanwhile`);
+  const { out } = await sobaya('ps', String(process.pid));
+  assert.match(out, /more tasks are not shown$/m);
+  await own.close();
+  many.cancel();
+  await many.ended;
+});
+
+test('a tree that is deeper than the stack', async () => {
+  const deeper = async (depth: number): Promise<void> => {
+    // A turn, or this would be recursion.
+    if (depth % 100 === 0) await checkpoint();
+    await (depth === 0 ? sleepForever() : createTask(() => deeper(depth - 1), { name: `depth ${depth}` }));
+  };
+  const top: Task<void> = createTask(() => deeper(20_000), { name: 'top' });
+  for (let turn = 0; turn < 300; turn++) await checkpoint();
+  await using _own = await openInspection({ name: 'deep' });
+  const { out, code } = await sobaya('pstree', String(process.pid));
+  assert.equal(code, 0);
+  assert.match(out, /depth 19950 #/);
+  assert.match(out, /19,\d+ more tasks are not shown/);
+  assert.equal((await sobaya('ps', '--json', String(process.pid))).code, 0);
+  top.cancel();
+  await top.ended;
+  assert.equal(top.state, 'cancelled');
 });

@@ -31,17 +31,36 @@ function addTasks(rows: string[][], pid: number, node: TreeNode): void {
   for (const child of node.children) addTasks(rows, pid, child);
 }
 
+/** How many waits one row names: a gather of thousands has as many. */
+const mostWaits = 20;
+
 function waitsOf(node: TreeNode): string[] {
-  const inner = node.children.flatMap((child) =>
-    child.kind === 'task' ? [`task ${child.name} #${child.id}`] : waitsOf(child),
-  );
-  return [...node.waits, ...inner];
+  const waits: string[] = [];
+  let more = 0;
+  const add = (wait: string): void => {
+    if (waits.length < mostWaits) waits.push(wait);
+    else more++;
+  };
+  const open = [node];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    for (const wait of next.waits) add(wait);
+    for (const child of next.children) {
+      if (child.kind === 'task') add(`task ${child.name} #${child.id}`);
+      else open.push(child);
+    }
+  }
+  if (more > 0) waits.push(`${more.toLocaleString('en')} more`);
+  return waits;
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 function table(rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((_, column) => Math.max(...rows.map((row) => [...(row[column] ?? '')].length)));
+  // The last column is as wide as it is: padded to the longest of thousands, the table would not fit into memory.
+  const widths = headings.slice(0, -1).map(() => 0);
+  for (const row of rows)
+    for (let column = 0; column < widths.length; column++)
+      widths[column] = Math.max(widths[column] ?? 0, [...(row[column] ?? '')].length);
   return rows
     .map((row) =>
       row
