@@ -477,9 +477,10 @@ test('certificates are read again under load, with and without workers; bad ones
     await running.says(/the key does not belong to the certificate/);
     await running.says(/the certificate stays as it was|the old ones stay/);
     assert.equal(await subject(), `reload-two-${workers}`);
+    // On a quick machine all of it is over before anybody has been answered often.
+    while (answers <= 20) await new Promise((resolve) => setImmediate(resolve));
     load = false;
     await Promise.all(clients);
-    assert.ok(answers > 20);
     assert.equal(await running.stop(), 0);
   }
 });
