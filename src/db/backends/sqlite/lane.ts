@@ -98,6 +98,8 @@ export class Lane {
   /** When the batches left that have not been answered; and when the last answer came. */
   readonly #posted: number[] = [];
   #answered = 0;
+  /** When the first of the statements that wait to be sent came. */
+  #since = 0;
   #opened: Promise<void> | null = null;
   #closed = false;
   readonly #inline: boolean;
@@ -176,7 +178,7 @@ export class Lane {
           // Not the first of a batch without somebody to send it.
           if (this.#inline) this.engine.one(0, FORGET, 0, null);
           else {
-            if (this.#queue.length === 0) setImmediate(this.#flush);
+            if (this.#queue.length === 0) this.#wake();
             this.#queue.push(0, FORGET, 0, null);
           }
         }
@@ -194,16 +196,29 @@ export class Lane {
     }
     if (this.#waiting.size === 0) this.#worker?.ref();
     this.#waiting.set(id, request);
-    if (this.#queue.length === 0) setImmediate(this.#flush);
+    if (this.#queue.length === 0) this.#wake();
     this.#queue.push(id, operation, ref, params);
     if (this.#opened === null) this.open().catch(this.#lost);
   }
 
+  #wake(): void {
+    this.#since = performance.now();
+    if (this.#posted.length === 0) setImmediate(this.#flush);
+  }
+
+  /**
+   * One batch is under way at a time: what comes meanwhile is sent together when it is answered. The thread would not begin with it
+   * sooner, and a message costs as much as several statements.
+   */
   readonly #flush = (): void => {
+    if (this.#posted.length === 0) this.#post();
+  };
+
+  #post(): void {
     if (this.#queue.length === 0 || this.#worker === null || this.#worker.listenerCount('exit') === 0) return;
     const batch = packed(this.#queue);
     this.#queue = [];
-    const now = performance.now();
+    const now = this.#since;
     try {
       this.#worker.postMessage(batch);
       this.#posted.push(now);
@@ -219,7 +234,7 @@ export class Lane {
         }
       }
     }
-  };
+  }
 
   #take(id: number): Request | undefined {
     const request = this.#waiting.get(id);
@@ -246,6 +261,7 @@ export class Lane {
         waited += ms;
       }
     }
+    if (this.#queue.length > 0) setImmediate(this.#flush);
   };
 
   #answer(id: number, answer: WireAnswer, ms: number, waited: number): void {
@@ -281,7 +297,7 @@ export class Lane {
     this.#engine = null;
     const worker = this.#worker;
     if (worker !== null) {
-      this.#flush();
+      this.#post();
       this.#worker = null;
       worker.removeAllListeners('exit');
       // The thread closes its connection between batches, so that the log is checkpointed and nothing is cut off.
